@@ -1,0 +1,46 @@
+# Every target sets up what it needs by itself; `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+FOLDERS := layers recipes tuning benchmarks tests
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/python:
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+	    echo "making $(VENV) with $$($$python --version)"; \
+	    $$python -m venv $(VENV) && touch $@; exit $$?; \
+	  fi; \
+	done; \
+	echo "error: Python 3.11, 3.12 or 3.13 is needed, none was found. Name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 2
+
+$(VENV)/installed: $(VENV)/python requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+install: $(VENV)/installed  ## make .venv and install the run-time packages (every other target does so by itself)
+
+test: $(VENV)/installed-dev  ## run the tests
+	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
+
+lint: $(VENV)/installed-dev  ## check style and formatting
+	$(BIN)/ruff check $(FOLDERS)
+	$(BIN)/ruff format --check $(FOLDERS)
+
+format: $(VENV)/installed-dev  ## put style and formatting right
+	$(BIN)/ruff check --fix $(FOLDERS)
+	$(BIN)/ruff format $(FOLDERS)
+
+clean:  ## remove .venv and caches; runs/ stays
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help install test lint format clean

@@ -1,0 +1,35 @@
+"""What a person runs: each module is one recipe, `python -m recipes.<name> --help`.
+
+Importing this package settles two things: that Keras runs on TensorFlow, and that TensorFlow's
+start-up chatter, which no setting of TensorFlow 2.21 silences, stays off the screen.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@contextlib.contextmanager
+def _standard_error_held_back():
+    """Holds back what C++ writes to standard error; shows it if the block raises."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held, contextlib.ExitStack() as stack:
+        original = os.dup(2)
+        stack.callback(os.close, original)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(original, held.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+
+
+with _standard_error_held_back():
+    import tensorflow  # noqa: F401

@@ -1,0 +1,1 @@
+"""What several recipes cook with: data, models, run directories, the command line."""

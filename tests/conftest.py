@@ -1,0 +1,26 @@
+"""Settles the environment of every test before TensorFlow is imported."""
+
+import os
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # equalities are asserted to float32's last digits
+os.environ["MPLBACKEND"] = "Agg"
+
+import keras
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def fresh_keras_state():
+    """Each test starts from the same seed, the default dtype policy and an empty name scope."""
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(0)
+    policy = keras.config.dtype_policy()
+    yield
+    keras.config.set_dtype_policy(policy)
+
+
+def pytest_collection_modifyitems(items):
+    """`tf.test.TestCase.test_session` is a helper that pytest takes for a test."""
+    items[:] = [item for item in items if item.name != "test_session"]
