@@ -1,0 +1,129 @@
+"""A compiled classifier from its hyperparameters, with what each of them may be."""
+
+import contextlib
+import dataclasses
+import math
+from typing import Literal
+
+import keras
+
+from layers import SoftmaxCrossEntropy
+from recipes.ingredients.cnn import cnn
+from recipes.ingredients.errors import BadInput
+from recipes.ingredients.mlp import mlp
+
+ARCHITECTURES = {"mlp": mlp, "cnn": cnn}
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierSettings:
+    """The model and how it learns."""
+
+    architecture: Literal["mlp", "cnn"] = "mlp"
+    """Dense layers, or 3 x 3 convolutions (images only)."""
+    hidden_units: int = 100
+    """Units (mlp) or filters (cnn) of each hidden layer, 1 or more."""
+    hidden_layers: int = 2
+    """Number of hidden layers, 0 or more."""
+    use_batch_norm: bool = True
+    """Whether hidden layers normalise z over the mini-batch before the activation."""
+    optimizer: Literal["momentum", "rmsprop", "adam"] = "momentum"
+    """How gradients become updates."""
+    learning_rate: float = 0.01
+    """Learning rate alpha, above 0."""
+    sgd_momentum: float = 0.9
+    """Share of the last update that the next one keeps, in [0, 1); read by momentum only."""
+    learning_rate_decay: float = 0.0
+    """Epoch e, from 0, learns at learning_rate / (1 + learning_rate_decay * e); 0 or more."""
+    batch_size: int = 64
+    """Examples of a mini-batch, 1 or more (2 or more with batch norm)."""
+    mixed_precision: Literal["off", "bfloat16", "float16"] = "off"
+    """Type the hidden layers compute in; variables, statistics and softmax stay float32."""
+
+    def __post_init__(self):
+        """Refuses values outside their range."""
+        _require(self.hidden_units >= 1, "hidden_units", "1 or more", self.hidden_units)
+        _require(self.hidden_layers >= 0, "hidden_layers", "0 or more", self.hidden_layers)
+        _require(
+            math.isfinite(self.learning_rate) and self.learning_rate > 0,
+            "learning_rate",
+            "a finite number above 0",
+            self.learning_rate,
+        )
+        _require(0 <= self.sgd_momentum < 1, "sgd_momentum", "in [0, 1)", self.sgd_momentum)
+        _require(
+            math.isfinite(self.learning_rate_decay) and self.learning_rate_decay >= 0,
+            "learning_rate_decay",
+            "a finite number, 0 or more",
+            self.learning_rate_decay,
+        )
+        _require(self.batch_size >= 1, "batch_size", "1 or more", self.batch_size)
+        if self.use_batch_norm and self.hidden_layers:
+            needed = "2 or more, since batch norm needs a variance"
+            _require(self.batch_size >= 2, "batch_size", needed, self.batch_size)
+
+
+def build_classifier(settings, input_shape, class_names, steps_per_epoch):
+    """Builds and compiles a classifier.
+
+    Args:
+        settings: `ClassifierSettings`.
+        input_shape: Shape of one example's features.
+        class_names: Name of each class, class 0 first.
+        steps_per_epoch: Mini-batches an epoch, which the learning-rate decay counts in.
+
+    Returns:
+        A compiled `keras.Model` with the metric `accuracy`.
+
+    Raises:
+        BadInput: The architecture does not fit the data.
+    """
+    if settings.architecture == "cnn" and len(input_shape) != 3:
+        raise BadInput(
+            f"architecture must be mlp for data that are no images. Received: architecture=cnn,"
+            f" examples of shape {tuple(input_shape)}."
+        )
+    with _dtype_policy(settings.mixed_precision):
+        model = ARCHITECTURES[settings.architecture](
+            input_shape,
+            class_names,
+            hidden_units=settings.hidden_units,
+            hidden_layers=settings.hidden_layers,
+            use_batch_norm=settings.use_batch_norm,
+        )
+        model.compile(
+            optimizer=_optimizer(settings, steps_per_epoch),
+            loss=SoftmaxCrossEntropy(),
+            metrics=["accuracy"],
+        )
+    return model
+
+
+def _optimizer(settings, steps_per_epoch):
+    learning_rate = settings.learning_rate
+    if settings.learning_rate_decay:
+        learning_rate = keras.optimizers.schedules.InverseTimeDecay(
+            learning_rate, steps_per_epoch, settings.learning_rate_decay, staircase=True
+        )
+    if settings.optimizer == "momentum":
+        return keras.optimizers.SGD(learning_rate, momentum=settings.sgd_momentum)
+    return {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}[settings.optimizer](
+        learning_rate
+    )
+
+
+@contextlib.contextmanager
+def _dtype_policy(mixed_precision):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(
+        "float32" if mixed_precision == "off" else f"mixed_{mixed_precision}"
+    )
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _require(holds, name, condition, value):
+    if not holds:
+        raise BadInput(f"{name} must be {condition}. Received: {name}={value}.")

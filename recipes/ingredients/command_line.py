@@ -1,0 +1,80 @@
+"""From a frozen dataclass of settings to a command line, and from exceptions to exit codes."""
+
+import contextlib
+import io
+import re
+import sys
+
+import tyro
+from rich.console import Console
+
+from recipes.ingredients.errors import BadInput, RunFailed
+
+console = Console(highlight=False)
+
+
+def run(main, settings_type):
+    """Runs a recipe from `sys.argv` and leaves the process with its exit code.
+
+    0 done; 1 failed while running; 2 bad input (one line, no traceback); 130 interrupted by Ctrl-C.
+    An exception that nobody expected keeps its traceback: it is a defect of ours.
+
+    Args:
+        main: Function from settings to a result.
+        settings_type: Frozen dataclass; a docstring under each field is the help of its flag.
+    """
+    try:
+        main(parse(settings_type, sys.argv[1:]))
+    except BadInput as error:
+        _leave(2, error)
+    except (RunFailed, OSError) as error:
+        _leave(1, error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def parse(settings_type, arguments):
+    """Reads settings from command-line arguments.
+
+    Args:
+        settings_type: Dataclass; nested dataclasses become groups of flags without a prefix.
+        arguments: List of strings, without the program's name.
+
+    Returns:
+        An instance of `settings_type`.
+
+    Raises:
+        BadInput: A flag is unknown, or its value cannot be read.
+    """
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                settings_type, args=arguments, config=(tyro.conf.OmitArgPrefixes,), prog=_program()
+            )
+    except SystemExit as leaving:
+        if leaving.code == 0:  # --help
+            raise
+        raise BadInput(_one_line(complaint.getvalue())) from None
+
+
+def _program():
+    """`python -m recipes.train`, as it was typed."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return f"python -m {spec.name}" if spec else None
+
+
+def _one_line(complaint):
+    """Tyro's boxed complaint as one line: its first section, and the flags it thinks were meant."""
+    rows = [row.strip("│ ") for row in complaint.splitlines() if row.startswith("│")]
+    sections = [section.strip() for section in re.split("─{5,}", " ".join(rows))]
+    similar = re.findall(r"(--[\w-]+)", " ".join(s for s in sections if s.startswith("Perhaps")))
+    message = sections[0] if rows else complaint
+    message += f" Perhaps you meant {' or '.join(dict.fromkeys(similar))}." if similar else ""
+    return " ".join(message.split()) + " See --help."
+
+
+def _leave(code, error):
+    message = " ".join(str(error).split())
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,51 @@
+"""What a classifier is worth on one part of the data."""
+
+import dataclasses
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Probabilities of some labelled examples, and what follows from them."""
+
+    labels: np.ndarray
+    """`(examples,)` true classes."""
+    probabilities: np.ndarray
+    """`(examples, classes)`."""
+
+    @property
+    def predictions(self):
+        """`(examples,)` most probable classes."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def accuracy(self):
+        """Share of examples whose most probable class is the true one."""
+        return float(np.mean(self.predictions == self.labels))
+
+    @property
+    def confusion(self):
+        """`(classes, classes)` counts: rows are true classes, columns predicted ones."""
+        classes = range(self.probabilities.shape[1])
+        return confusion_matrix(self.labels, self.predictions, labels=classes)
+
+    def worst_mistakes(self, most):
+        """Indices of the wrongly classified examples whose true class seemed least probable."""
+        of_true_class = self.probabilities[np.arange(len(self.labels)), self.labels]
+        order = np.argsort(of_true_class, kind="stable")
+        return [int(i) for i in order if self.predictions[i] != self.labels[i]][:most]
+
+    def by_class(self):
+        """Precision, recall and number of examples of each class, as rows `(p, r, n)`.
+
+        Precision is NaN for a class that was never predicted, recall for one that never occurred.
+        """
+        precision, recall, _, count = precision_recall_fscore_support(
+            self.labels,
+            self.predictions,
+            labels=range(self.probabilities.shape[1]),
+            zero_division=np.nan,
+        )
+        return list(zip(precision.tolist(), recall.tolist(), count.tolist(), strict=True))

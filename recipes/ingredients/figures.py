@@ -1,0 +1,118 @@
+"""Pictures of a training: its curves, its confusion matrix, its worst mistakes."""
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+MOST_NUMBERED_CLASSES = 20
+MISTAKES = 12
+
+
+def pixels(figure):
+    """Draws a figure: `(height, width, 4)`, uint8."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
+
+
+def training_figure(rows, evaluation, class_names, images):
+    """Draws curves, confusion matrix and worst mistakes on one page.
+
+    Args:
+        rows: One dict an epoch with `epoch, loss, accuracy, validation_loss, validation_accuracy`.
+        evaluation: `Evaluation` of the test part.
+        class_names: Name of each class.
+        images: `(examples, height, width[, channels])` of the test part, or None.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    figure = Figure(figsize=(13, 8 if images is not None else 4.6), layout="constrained")
+    top, bottom = figure.subfigures(2, 1) if images is not None else (figure, None)
+    loss, accuracy, confusion = top.subplots(1, 3)
+    draw_curves(loss, rows, "loss", "cross-entropy [nats]")
+    draw_curves(accuracy, rows, "accuracy", "accuracy")
+    draw_confusion(confusion, evaluation, class_names)
+    if images is not None:
+        draw_mistakes(bottom, evaluation, class_names, images)
+    return figure
+
+
+def confusion_figure(evaluation, class_names):
+    """Draws the confusion matrix alone: `(height, width, 4)`, uint8."""
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    draw_confusion(figure.subplots(), evaluation, class_names)
+    return pixels(figure)
+
+
+def mistakes_figure(evaluation, class_names, images):
+    """Draws the worst mistakes alone: `(height, width, 4)`, uint8."""
+    figure = Figure(figsize=(12, 5), layout="constrained")
+    draw_mistakes(figure, evaluation, class_names, images)
+    return pixels(figure)
+
+
+def draw_curves(axes, rows, name, label):
+    """Draws one quantity by epoch, of the training part and of the validation part."""
+    epochs = [row["epoch"] for row in rows]
+    marker = "o" if len(rows) == 1 else None
+    for part, key in (("training", name), ("validation", f"validation_{name}")):
+        axes.plot(epochs, [row[key] for row in rows], label=part, marker=marker)
+    axes.set(xlabel="epoch", ylabel=label, title=name.capitalize())
+    if name == "loss":
+        axes.set_yscale("log")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def draw_confusion(axes, evaluation, class_names):
+    """Draws the confusion matrix: rows are true classes, columns predicted ones."""
+    counts = evaluation.confusion
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set(xlabel="predicted", ylabel="true", title=f"Test accuracy {evaluation.accuracy:.4f}")
+    if len(class_names) > MOST_NUMBERED_CLASSES:
+        return
+    names = [shortened(name) for name in class_names]
+    slanted = {"rotation": 45, "ha": "right"} if max(map(len, names)) > 2 else {}
+    axes.set_xticks(range(len(names)), names, **slanted)
+    axes.set_yticks(range(len(names)), names)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
+
+
+def draw_mistakes(figure, evaluation, class_names, images):
+    """Draws the wrongly classified images whose true class seemed least probable."""
+    worst = evaluation.worst_mistakes(MISTAKES)
+    figure.suptitle("Worst mistakes on the test part" if worst else "No mistakes on the test part")
+    if not worst:
+        return
+    panels = np.ravel(figure.subplots(2, MISTAKES // 2))
+    for panel in panels:
+        panel.axis("off")
+    for panel, index in zip(panels, worst, strict=False):
+        panel.imshow(as_picture(images[index]), cmap="gray")
+        label, guess = evaluation.labels[index], evaluation.predictions[index]
+        probability = evaluation.probabilities[index, guess]
+        panel.set_title(
+            f"true: {shortened(class_names[label])}\n"
+            f"predicted: {shortened(class_names[guess])} ({probability:.2f})",
+            fontsize=9,
+        )
+
+
+def as_picture(image):
+    """An image of any range as matplotlib draws it: `(height, width)` or `(height, width, 3)`."""
+    image = np.asarray(image, np.float32)
+    image = image[..., 0] if image.ndim == 3 and image.shape[-1] != 3 else image
+    low, high = image.min(), image.max()
+    return (image - low) / (high - low) if high > low else np.zeros_like(image)
+
+
+def shortened(name, most=16):
+    """A class name that fits beside others; `$` is kept from being read as mathematics."""
+    name = name if len(name) <= most else f"{name[: most - 1]}…"
+    return name.replace("$", r"\$")

@@ -1,0 +1,57 @@
+"""Files that survive a kill at any moment, and folders that one process at a time may use."""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+
+class InUse(OSError):
+    """Another process holds the lock of a folder."""
+
+
+def write_atomically(path, content):
+    """Writes a file so that a reader, or a kill, finds the old content or the new, never a part.
+
+    Args:
+        path: Where to write; its folder must exist.
+        content: `str` (written as UTF-8) or `bytes`.
+
+    Raises:
+        OSError: The disk is full or the folder cannot be written; the old file is left as it was.
+    """
+    path = Path(path)
+    content = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def lock(folder):
+    """Holds a folder for this process; the system lets go of it when the process dies, however.
+
+    Args:
+        folder: Existing folder; the lock is its file `.lock`, which names the process.
+
+    Raises:
+        InUse: Another process, named in the message, holds it.
+    """
+    with (Path(folder) / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise InUse(f"{folder} is in use by process {holder}") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
