@@ -28,6 +28,19 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
 
 install: $(VENV)/installed  ## make .venv and install the run-time packages (every other target does so by itself)
 
+train: $(VENV)/installed  ## train a classifier; ARGS="--help" lists what can be set
+	$(BIN)/python -m recipes.train $(ARGS)
+
+predict: $(VENV)/installed  ## predict with a trained model: ARGS="--model runs/.../model.keras --input new.csv"
+	$(BIN)/python -m recipes.predict $(ARGS)
+
+tensorboard: $(VENV)/installed  ## show all runs on http://127.0.0.1:6006
+	@mkdir -p runs
+	$(BIN)/tensorboard --logdir runs --host 127.0.0.1 $(ARGS)
+
+bench: $(VENV)/installed-dev  ## measure the project beside its peers, in one run
+	$(BIN)/python -m benchmarks.batch_norm $(ARGS)
+
 test: $(VENV)/installed-dev  ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
@@ -43,4 +56,4 @@ clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install test lint format clean
+.PHONY: help install train predict tensorboard bench test lint format clean

@@ -226,10 +226,9 @@ def print_summary(summary, path):
     for name in ("epochs", "parameters", "seconds"):
         table.add_row(name, f"{summary[name]:,}")
     console.print(table)
-    console.print(
-        f'predict with it:    make predict ARGS="--model {path}/model.keras --input FILE"'
-    )
-    console.print("see its curves:     make tensorboard")
+    arguments = f"--model {path}/model.keras --input FILE"
+    console.print(f'predict with it: make predict ARGS="{arguments}"', soft_wrap=True)
+    console.print("see its curves:  make tensorboard")
     console.print(f"run directory: {path}", soft_wrap=True)
     numbers = {f.name: summary[f.name] for f in dataclasses.fields(Result)[1:]}
     return Result(path, **numbers)

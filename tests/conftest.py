@@ -1,6 +1,7 @@
 """Settles the environment of every test before TensorFlow is imported."""
 
 import os
+import tempfile
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -9,6 +10,16 @@ os.environ["MPLBACKEND"] = "Agg"
 
 import keras
 import pytest
+from absl import flags
+
+
+@pytest.fixture(autouse=True, scope="session")
+def temporary_folder_of_absl():
+    """`self.create_tempdir()` reads an absl flag, which absl's own runner would have parsed."""
+    flags.FLAGS.mark_as_parsed()
+    with tempfile.TemporaryDirectory() as folder:
+        flags.FLAGS.test_tmpdir = folder
+        yield
 
 
 @pytest.fixture(autouse=True)

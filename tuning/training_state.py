@@ -45,10 +45,10 @@ def load(path, model):
     """
     model.optimizer.build(model.trainable_variables)
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
             content = dict(content)
         numbers = json.loads(str(content.pop("numbers")))
-    except Exception as error:  # zipfile, numpy and json each have their own
+    except Exception as error:  # zipfile, numpy and json each raise their own
         raise ValueError(f"{path} must be a training state. Received: {error}.") from error
     _assign(path, "model", model.variables, content)
     _assign(path, "optimizer", model.optimizer.variables, content)
