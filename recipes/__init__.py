@@ -32,4 +32,6 @@ def _standard_error_held_back():
 
 
 with _standard_error_held_back():
-    import tensorflow  # noqa: F401
+    import tensorflow
+
+    tensorflow.config.list_physical_devices()  # says what it thinks of missing drivers

@@ -1,0 +1,110 @@
+import contextlib
+import os
+from pathlib import Path
+
+import tensorflow as tf
+from absl.testing import parameterized
+
+from recipes.ingredients.errors import BadInput
+from recipes.ingredients.run_directory import RunSettings, open_run
+from tuning import files
+
+
+class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
+        self.enterContext(contextlib.chdir(self.folder))
+        self.run_directory = self.folder / "a run"
+
+    def open(self, identity=None, recipe="train", **settings):
+        return open_run(recipe, RunSettings(**settings), identity or {"epochs": 3})
+
+    def begin(self, finished=False, **settings):
+        with self.open(**settings) as run:
+            (run.path / "curves.csv").write_text("kept")
+            if finished:
+                run.write_json("summary.json", {"test_accuracy": 1.0})
+        return run.path
+
+    def test_each_run_without_a_name_gets_a_new_folder(self):
+        paths = {self.begin() for _ in range(3)}
+        self.assertLen(paths, 3)
+        for path in paths:
+            self.assertEqual(path.parent, Path("runs/train"))
+
+    def test_a_named_folder_is_used_exactly(self):
+        self.assertEqual(self.begin(run_directory=self.run_directory), self.run_directory)
+
+    @parameterized.parameters(True, False)
+    def test_a_folder_with_a_run_is_refused(self, finished):
+        self.begin(finished, run_directory=self.run_directory)
+        with self.assertRaisesRegex(BadInput, "holds a run.*--resume.*--overwrite"):
+            self.begin(run_directory=self.run_directory)
+
+    def test_a_folder_with_something_else_is_refused_even_to_overwrite(self):
+        precious = self.folder / "thesis.txt"
+        precious.write_text("precious")
+        with self.assertRaisesRegex(BadInput, "must be empty or hold a run"):
+            self.begin(run_directory=self.folder, overwrite=True)
+        self.assertEqual(precious.read_text(), "precious")
+
+    def test_overwriting_begins_with_an_empty_folder(self):
+        self.begin(run_directory=self.run_directory)
+        with self.open(run_directory=self.run_directory, overwrite=True) as run:
+            self.assertFalse((run.path / "curves.csv").exists())
+
+    def test_resuming_keeps_what_is_there(self):
+        self.begin(run_directory=self.run_directory)
+        with self.open(run_directory=self.run_directory, resume=True) as run:
+            self.assertEqual((run.path / "curves.csv").read_text(), "kept")
+            self.assertIsNone(run.summary)
+
+    def test_resuming_a_finished_run_gives_its_summary(self):
+        self.begin(finished=True, run_directory=self.run_directory)
+        with self.open(run_directory=self.run_directory, resume=True) as run:
+            self.assertEqual(run.summary, {"test_accuracy": 1.0})
+
+    def test_resuming_where_there_is_nothing_begins(self):
+        for settings in ({"run_directory": self.run_directory}, {}):
+            with self.open(resume=True, **settings) as run:
+                self.assertTrue((run.path / "settings.json").exists())
+
+    def test_resuming_without_a_name_takes_the_latest_unfinished_run(self):
+        self.begin()
+        latest = self.begin()
+        self.begin(finished=True)
+        with self.open(resume=True) as run:
+            self.assertEqual(run.path, latest)
+
+    def test_resuming_with_other_settings_names_the_difference(self):
+        self.begin(run_directory=self.run_directory)
+        with self.assertRaisesRegex(BadInput, "epochs: 3 there, 4 now"):
+            self.begin(identity={"epochs": 4}, run_directory=self.run_directory, resume=True)
+
+    def test_resume_and_overwrite_exclude_each_other(self):
+        with self.assertRaisesRegex(BadInput, "exclude each other"):
+            self.begin(resume=True, overwrite=True)
+
+    def test_a_folder_in_use_is_refused(self):
+        self.run_directory.mkdir()
+        with (
+            files.lock(self.run_directory),
+            self.assertRaisesRegex(BadInput, f"in use by process {os.getpid()}"),
+        ):
+            self.begin(run_directory=self.run_directory, resume=True)
+
+    def test_a_path_that_cannot_be_a_folder_is_refused(self):
+        (self.folder / "file").write_text("")
+        with self.assertRaisesRegex(BadInput, "file/run cannot be used"):
+            self.begin(run_directory=self.folder / "file" / "run")
+
+    def test_damaged_settings_are_refused_to_resume(self):
+        path = self.begin(run_directory=self.run_directory)
+        (path / "settings.json").write_text("{")
+        with self.assertRaisesRegex(BadInput, "settings.json must be JSON"):
+            self.begin(run_directory=path, resume=True)
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
+from tuning.dashboard import EventFile
+
+
+def read_back(folder):
+    accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def hparams_of(accumulator):
+    """`{tag: HParamsPluginData}` of a run."""
+    contents = accumulator.summary_metadata
+    return {
+        tag: plugin_data_pb2.HParamsPluginData.FromString(content.plugin_data.content)
+        for tag, content in contents.items()
+        if content.plugin_data.plugin_name == metadata.PLUGIN_NAME
+    }
+
+
+class EventFileTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
+
+    def test_curves_are_read_back_without_what_is_not_finite(self):
+        with EventFile(self.folder) as events:
+            events.scalars(1, {"loss": 2.5, "accuracy": 0.25})
+            events.scalars(2, {"loss": float("nan"), "accuracy": 0.5})
+        tensors = read_back(self.folder).Tensors
+        read = {
+            tag: [(e.step, tf.make_ndarray(e.tensor_proto).item()) for e in tensors(tag)]
+            for tag in ("loss", "accuracy")
+        }
+        self.assertEqual(read, {"loss": [(1, 2.5)], "accuracy": [(1, 0.25), (2, 0.5)]})
+
+    def test_a_curve_is_visible_while_the_run_goes_on(self):
+        with EventFile(self.folder) as events:
+            events.scalars(1, {"loss": 2.5})
+            self.assertLen(read_back(self.folder).Tensors("loss"), 1)
+
+    def test_hyperparameters_make_the_runs_row(self):
+        with EventFile(self.folder) as events:
+            events.hyperparameters({"learning_rate": 0.1, "optimizer": "adam"}, "train/1")
+        info = hparams_of(read_back(self.folder))[metadata.SESSION_START_INFO_TAG]
+        self.assertEqual(info.session_start_info.group_name, "train/1")
+        self.assertEqual(info.session_start_info.hparams["learning_rate"].number_value, 0.1)
+        self.assertEqual(info.session_start_info.hparams["optimizer"].string_value, "adam")
+
+    @parameterized.parameters(
+        (None, api_pb2.STATUS_SUCCESS),
+        (RuntimeError, api_pb2.STATUS_FAILURE),
+        (KeyboardInterrupt, None),
+    )
+    def test_the_row_says_how_the_run_ended(self, raised, status):
+        try:
+            with EventFile(self.folder) as events:
+                events.hyperparameters({"epochs": 1}, "train/1")
+                if raised:
+                    raise raised
+        except (RuntimeError, KeyboardInterrupt):
+            pass
+        end = hparams_of(read_back(self.folder)).get(metadata.SESSION_END_INFO_TAG)
+        self.assertEqual(end and end.session_end_info.status, status)
+
+    def test_pictures_and_texts_are_read_back(self):
+        with EventFile(self.folder) as events:
+            events.image("picture", np.zeros((3, 5, 4), np.uint8))
+            events.text("card", "**best**")
+        accumulator = read_back(self.folder)
+        width, height, _ = tf.make_ndarray(accumulator.Tensors("picture")[0].tensor_proto)
+        self.assertEqual((int(width), int(height)), (5, 3))
+        card = tf.make_ndarray(accumulator.Tensors("card")[0].tensor_proto)
+        self.assertEqual(card.item(), b"**best**")
+
+
+if __name__ == "__main__":
+    tf.test.main()
