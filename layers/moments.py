@@ -25,12 +25,14 @@ def batch_moments(inputs, axis, mask=None):
 
     present = tf.broadcast_to(tf.cast(mask, "bool")[..., tf.newaxis], tf.shape(inputs))
     count = tf.reduce_sum(tf.cast(present, inputs.dtype), axes, keepdims=True)
+
     # Two passes, since tf.nn.weighted_moments takes E[x**2] - E[x]**2 and loses a large mean.
-    # Zeros first, so that whatever hides behind the mask reaches neither values nor gradients.
-    inputs = tf.where(present, inputs, 0)
-    mean = tf.math.divide_no_nan(tf.reduce_sum(inputs, axes, keepdims=True), count)
-    squares = tf.where(present, tf.math.squared_difference(inputs, tf.stop_gradient(mean)), 0)
-    variance = tf.math.divide_no_nan(tf.reduce_sum(squares, axes, keepdims=True), count)
+    def average(values):
+        total = tf.reduce_sum(tf.where(present, values, 0), axes, keepdims=True)
+        return tf.math.divide_no_nan(total, count)
+
+    mean = average(inputs)
+    variance = average(tf.math.squared_difference(inputs, tf.stop_gradient(mean)))
     return tuple(tf.squeeze(moment, axes) for moment in (count, mean, variance))
 
 

@@ -1,5 +1,7 @@
 """The softmax output layer, hardmax, and the loss that belongs to them."""
 
+from numbers import Integral
+
 import keras
 import tensorflow as tf
 
@@ -12,11 +14,10 @@ class SoftmaxHead(keras.layers.Layer):
     float32 whatever the dtype policy. The probabilities are at least 0 and sum to 1 for any finite
     logits. Class 0 can stand for "none of the others".
 
-    Its last operation is `keras.activations.softmax`, which hands the logits on to the loss beside
-    the probabilities: `SoftmaxCrossEntropy` and Keras's own cross-entropies then compute loss and
-    gradient, `probabilities - labels`, from the logits. A layer placed after the head would cut
-    that link, and a confidently wrong example would have a gradient of zero:
-    `SoftmaxCrossEntropy` refuses it, Keras's own losses do not.
+    The probabilities carry their logits with them, so that `SoftmaxCrossEntropy` and Keras's own
+    cross-entropies compute the loss and its gradient, `probabilities - labels`, from the logits. A
+    layer placed after the head would cut that link, and a confidently wrong example would have a
+    gradient of zero: `SoftmaxCrossEntropy` refuses it; Keras's own losses do not notice.
 
     Args:
         classes: The number of classes C, at least 2.
@@ -52,17 +53,15 @@ class SoftmaxHead(keras.layers.Layer):
         if keras.dtype_policies.get(dtype).name != "float32":
             raise ValueError(f"dtype must be float32. Received: dtype={dtype}.")
         super().__init__(dtype="float32", **kwargs)
-        if isinstance(classes, bool) or int(classes) != classes or classes < 2:
-            raise ValueError(
-                f"classes must be an integer, at least 2. Received: classes={classes}."
-            )
-        self.classes = int(classes)
-        self.class_names = None if class_names is None else tuple(class_names)
-        if class_names is not None and not _are_names(self.class_names, self.classes):
+        if not isinstance(classes, Integral) or isinstance(classes, bool) or classes < 2:
+            raise ValueError(f"classes must be an integer above 1. Received: classes={classes}.")
+        if class_names is not None and not _are_names(class_names, classes):
             raise ValueError(
                 f"class_names must be {classes} distinct strings. "
                 f"Received: class_names={class_names}."
             )
+        self.classes = int(classes)
+        self.class_names = None if class_names is None else tuple(class_names)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
@@ -102,7 +101,12 @@ class SoftmaxHead(keras.layers.Layer):
 
     def call(self, inputs):
         """The probabilities of the classes."""
-        return keras.activations.softmax(self.logits(inputs))
+        logits = self.logits(inputs)
+        # This softmax leaves the logits on its output for Keras's own losses. Ours has a mark of
+        # its own, since a sigmoid leaves its logits in the same place.
+        probabilities = keras.activations.softmax(logits)
+        probabilities.softmax_logits = logits
+        return probabilities
 
     def compute_output_shape(self, input_shape):
         """The last axis becomes the classes."""
@@ -121,7 +125,11 @@ class SoftmaxHead(keras.layers.Layer):
 
 
 def _are_names(names, classes):
-    return len(names) == len(set(names)) == classes and all(isinstance(name, str) for name in names)
+    return (
+        isinstance(names, list | tuple)
+        and all(isinstance(name, str) for name in names)
+        and len(names) == len(set(names)) == classes
+    )
 
 
 @keras.saving.register_keras_serializable(package="keras_recipes")
@@ -136,12 +144,10 @@ class SoftmaxCrossEntropy(keras.losses.Loss):
         reduction: How the losses of the examples are joined, as for any Keras loss. Default
             "sum_over_batch_size", their mean.
         name: Name of the loss. Default "softmax_cross_entropy".
-        dtype: Leave it at None, which is float32.
 
     Call arguments:
         y_true: Integer labels of shape `(batch, ...)` or `(batch, ..., 1)`, from 0 to C - 1.
-        y_pred: Probabilities of shape `(batch, ..., classes)`, straight out of a `SoftmaxHead` or
-            `keras.activations.softmax`.
+        y_pred: Probabilities of shape `(batch, ..., classes)`, straight out of a `SoftmaxHead`.
         sample_weight: Optional weights of the examples.
 
     Returns:
@@ -149,31 +155,30 @@ class SoftmaxCrossEntropy(keras.losses.Loss):
 
     Raises:
         ValueError: When the training step is traced, if `y_pred` does not come straight out of a
-            softmax in float32, or if the labels are not integers' shape.
+            `SoftmaxHead`, or if `y_true` is not one label for each of its rows.
     """
 
-    def __init__(self, reduction="sum_over_batch_size", name="softmax_cross_entropy", dtype=None):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, reduction="sum_over_batch_size", name="softmax_cross_entropy"):
+        # Any other dtype would cast the probabilities, which loses their logits.
+        super().__init__(name=name, reduction=reduction, dtype="float32")
 
     def call(self, y_true, y_pred):
         """The losses of the examples, of shape `(batch, ...)`."""
-        # Keras's softmax leaves the logits on its output; any further operation loses them.
-        if not hasattr(y_pred, "_keras_logits"):
+        if not hasattr(y_pred, "softmax_logits"):
             raise ValueError(
                 "y_pred must come straight out of a SoftmaxHead: a layer or a cast after it makes "
                 f"the gradient of a confidently wrong example zero. Received: y_pred={y_pred}."
             )
-        labels_shape = y_true.shape[:-1] if _has_unit_axis(y_true, y_pred) else y_true.shape
-        if len(labels_shape) != len(y_pred.shape) - 1:
+        rank = len(y_pred.shape)
+        labels = tf.cast(y_true, "int64")
+        if len(labels.shape) == rank and labels.shape[-1] == 1:
+            labels = tf.squeeze(labels, axis=-1)
+        if len(labels.shape) != rank - 1:
             raise ValueError(
                 "y_true must be integer labels, one for each row of y_pred, whose shape is "
                 f"{tuple(y_pred.shape)}. Received: y_true.shape={tuple(y_true.shape)}."
             )
-        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
-
-
-def _has_unit_axis(y_true, y_pred):
-    return len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, y_pred.softmax_logits)
 
 
 def hardmax(logits):
