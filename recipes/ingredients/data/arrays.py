@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.ingredients.data.source import Examples, Source, name_classes
+from recipes.ingredients.data.source import Examples, Source, name_classes, refuse_measured
 from recipes.ingredients.errors import BadInput, did_you_mean, listed, quoted
 
 
@@ -26,6 +26,8 @@ def read_npz(path: Path) -> Source:
             f"{path} must hold both x_test and y_test, or neither. Received: {found} alone."
         )
     examples_x, names = _pair(path, arrays, "x", "y")
+    if arrays["y"].dtype.kind in "iuf":
+        refuse_measured(names, f"y of {path}")
     labels, class_names = name_classes(names, f"y of {path}")
     if "x_test" not in arrays:
         return Source(path.name, Examples(examples_x, labels), class_names)

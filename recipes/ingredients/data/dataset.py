@@ -1,6 +1,7 @@
 """A data set ready for training: three parts, names, and the encoder of raw inputs."""
 
 import dataclasses
+import math
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ from recipes.ingredients.data.images import read_folder
 from recipes.ingredients.data.kinds import kind_of
 from recipes.ingredients.data.settings import DataSettings
 from recipes.ingredients.data.shipped import read_named
-from recipes.ingredients.data.source import Examples, Source, put_first
+from recipes.ingredients.data.source import Examples, Source, put_first, take
 from recipes.ingredients.data.split import balanced_weights, split
 from recipes.ingredients.data.tables import read_csv
 from recipes.ingredients.errors import BadInput, quoted
@@ -45,8 +46,18 @@ class Dataset:
     notes: tuple[str, ...]
 
     def encode(self, x: np.ndarray | dict[str, np.ndarray]) -> np.ndarray:
-        """Encodes raw inputs, such as `train.x`, as float32 features."""
-        return self.encoder.predict(x, batch_size=256, verbose=0)
+        """Encodes raw inputs, such as `train.x`, as float32 features.
+
+        The model is called eagerly, in batches of at most 64 MB in float64: to trace a program for
+        hundreds of columns, as `predict` would, takes longer than to run them.
+        """
+        examples = len(next(iter(x.values()))) if isinstance(x, dict) else len(x)
+        features = np.empty((examples, *self.encoder.output_shape[1:]), np.float32)
+        size = max(1, 2**23 // math.prod(features.shape[1:]))
+        for start in range(0, examples, size):
+            batch = slice(start, start + size)
+            features[batch] = self.encoder(take(x, batch)).numpy()
+        return features
 
 
 def load(settings: DataSettings) -> Dataset:

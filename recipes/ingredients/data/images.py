@@ -53,7 +53,7 @@ def read_folder(folder: Path, image_size: int) -> Source:
     x = read_images(paths, image_size, image_size, channels=3)
     if (x == x[..., :1]).all():
         x = x[..., :1]
-    return Source(folder.name, Examples(x, numbers), class_names, notes=tuple(notes))
+    return Source(folder.resolve().name, Examples(x, numbers), class_names, notes=tuple(notes))
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -91,7 +91,7 @@ def _read(path, height, width, channels):
             warnings.simplefilter("ignore")  # odd metadata is no concern of the pixels
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                upright = ImageOps.exif_transpose(_eight_bits(image))
+                upright = _eight_bits(ImageOps.exif_transpose(image))
                 plain = _on_white(upright).convert("L" if channels == 1 else "RGB")
                 resized = plain.resize((width, height), Image.Resampling.BILINEAR)
     except Exception as error:  # a broken image raises nearly anything, by format

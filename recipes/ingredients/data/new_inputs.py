@@ -8,7 +8,7 @@ import numpy as np
 
 from recipes.ingredients.data.arrays import canonical, read_arrays
 from recipes.ingredients.data.delimited import read_table
-from recipes.ingredients.data.encoder import column_name
+from recipes.ingredients.data.encoder import column_name, input_name
 from recipes.ingredients.data.images import find_images, read_images
 from recipes.ingredients.data.kinds import kind_of
 from recipes.ingredients.data.shipped import read_named
@@ -74,9 +74,10 @@ def _columns(kind, data, wanted):
             )
     missing = [column_name(name) for name in wanted if column_name(name) not in found]
     if missing:
+        others = [column for column in found if input_name(column) not in wanted]
         raise BadInput(
             f"{data} must have all columns that the model was trained on. Missing: "
-            f"{listed(missing)}. Received: {listed(found)}.{did_you_mean(missing[0], found)}"
+            f"{listed(missing)}. Received: {listed(found)}.{did_you_mean(missing[0], others)}"
         )
     x = {}
     for name, tensor in wanted.items():

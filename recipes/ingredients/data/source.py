@@ -58,7 +58,7 @@ class Source:
         return digest.hexdigest()
 
 
-def take(x: np.ndarray | dict, indices: np.ndarray) -> np.ndarray | dict:
+def take(x: np.ndarray | dict, indices: np.ndarray | slice) -> np.ndarray | dict:
     """The rows of an array, or of every column of a table, at these places."""
     if isinstance(x, dict):
         return {column: values[indices] for column, values in x.items()}
@@ -68,9 +68,6 @@ def take(x: np.ndarray | dict, indices: np.ndarray) -> np.ndarray | dict:
 def name_classes(labels: Sequence[str], where: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Numbers the classes: whole numbers in their order, other names in the alphabet's.
 
-    Numbers that look measured rather than named are refused: those with a fraction, and more than
-    20 different whole numbers with fewer than 10 examples of each on average.
-
     Args:
         labels: the class of every example, as it was written.
         where: what a message calls the place they come from.
@@ -79,18 +76,10 @@ def name_classes(labels: Sequence[str], where: str) -> tuple[np.ndarray, tuple[s
         Class numbers `(examples,)`, int32, and the names in the order of these numbers.
 
     Raises:
-        BadInput: for a continuous target, or fewer than two classes.
+        BadInput: for fewer than two classes.
     """
     distinct = sorted(set(labels))
-    whole = all(WHOLE.fullmatch(label) for label in distinct)
-    measured = whole and len(distinct) > 20 and len(labels) < 10 * len(distinct)
-    if measured or (not whole and all(DECIMAL.fullmatch(label) for label in distinct)):
-        raise BadInput(
-            f"{where} must hold classes, for this sorts examples into classes and does not predict "
-            f"a continuous quantity. Received: {len(distinct)} different numbers in {len(labels)} "
-            f"examples, such as {listed(distinct[:3])}."
-        )
-    if whole:
+    if all(WHOLE.fullmatch(label) for label in distinct):
         distinct.sort(key=lambda label: (int(label.partition(".")[0]), label))
     if len(distinct) < 2:
         raise BadInput(
@@ -98,6 +87,24 @@ def name_classes(labels: Sequence[str], where: str) -> tuple[np.ndarray, tuple[s
         )
     numbers = {label: number for number, label in enumerate(distinct)}
     return np.array([numbers[label] for label in labels], np.int32), tuple(distinct)
+
+
+def refuse_measured(labels: Sequence[str], where: str) -> None:
+    """Refuses labels that look measured rather than named, by a rule of thumb.
+
+    Raises:
+        BadInput: if all are numbers, and some have a fraction, or there are more than 20 different
+            ones with fewer than 10 examples of each on average.
+    """
+    distinct = sorted(set(labels))
+    whole = all(WHOLE.fullmatch(label) for label in distinct)
+    numbers = whole or all(DECIMAL.fullmatch(label) for label in distinct)
+    if numbers and (not whole or (len(distinct) > 20 and len(labels) < 10 * len(distinct))):
+        raise BadInput(
+            f"{where} must hold classes, for this sorts examples into classes and does not predict "
+            f"a continuous quantity. Received: {len(distinct)} different numbers in {len(labels)} "
+            f"examples, such as {listed(distinct[:3])}."
+        )
 
 
 def put_first(source: Source, none_label: str | None) -> Source:

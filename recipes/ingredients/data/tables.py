@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes.ingredients.data.delimited import Table, read_table
-from recipes.ingredients.data.source import DECIMAL, Examples, Source, name_classes
+from recipes.ingredients.data.source import DECIMAL, Examples, Source, name_classes, refuse_measured
 from recipes.ingredients.errors import BadInput, did_you_mean, listed, quoted
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
@@ -145,5 +145,8 @@ def _classes(table, target):
             f"{where} must name a class in every row. "
             f"Received: {len(empty)} empty, the first on line {table.lines[empty[0]]}."
         )
+    if table.decimal_comma:
+        refuse_measured([label.replace(",", ".", 1) for label in labels], where)
+    refuse_measured(labels, where)
     # A spreadsheet writes whole numbers as 1.0; the class is called 1.
     return name_classes([re.sub(r"^([+-]?[0-9]+)\.0*$", r"\1", label) for label in labels], where)
