@@ -37,7 +37,8 @@ def read_table(path: Path) -> Table:
 
     The separator (comma, semicolon, tab or |) is the one that divides the header line; where each
     of the header's separators is followed by a space, spaces after separators are no part of the
-    cells. Quoting is that of `csv` in its strict form. Blank lines are skipped.
+    cells. Quoting is that of `csv` in its strict form. Blank lines are
+    skipped; a line of separators alone is a row without values.
 
     Raises:
         BadInput: for a file that is missing, empty, not text in UTF-8, without rows, ragged, or
@@ -47,7 +48,7 @@ def read_table(path: Path) -> Table:
     separator, padded = _style(text)
     names, rows, lines = None, [], []
     for line, cells in _records(path, text, separator, padded):
-        if not cells or (len(cells) > 1 and not "".join(cells).strip()):
+        if not "".join(cells).strip() and len(cells) < (2 if names is None else len(names)):
             continue
         if names is None:
             names = _header(path, cells)
