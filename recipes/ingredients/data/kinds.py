@@ -1,0 +1,38 @@
+"""Which of the four kinds of data a name or a path stands for."""
+
+from pathlib import Path
+
+from recipes.ingredients.errors import BadInput, did_you_mean, quoted
+
+SHIPPED = ("digits", "wine", "breast_cancer", "iris")
+DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")
+NAMES = (*SHIPPED, *DOWNLOADED)
+
+
+def kind_of(data: str) -> str:
+    """Tells the kind of data: `"name"`, `"folder"`, `"csv"` or `"npz"`.
+
+    A data set's name comes first; a folder that bears the same name is meant by `./name`.
+
+    Raises:
+        BadInput: if it is none of them, or a file that does not exist.
+    """
+    if data in NAMES:
+        return "name"
+    path = Path(data)
+    try:
+        if path.is_dir():
+            return "folder"
+        exists = path.is_file()
+    except (OSError, ValueError):  # a path too long for the system, or with a NUL in it
+        exists = False
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".npz"):
+        if not exists:
+            raise BadInput(f"{quoted(data)} must be an existing file; there is no such file.")
+        return suffix[1:]
+    problem = "a file that is neither .csv nor .npz" if exists else "no such data set or path"
+    raise BadInput(
+        f"data must be one of {', '.join(NAMES)}, a folder of images, a .csv or a .npz. "
+        f"Received: data={quoted(data)}, {problem}.{did_you_mean(data, NAMES)}"
+    )
