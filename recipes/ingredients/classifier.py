@@ -29,7 +29,7 @@ class ClassifierSettings:
     """Whether hidden layers normalise z over the mini-batch before the activation."""
     optimizer: Literal["momentum", "rmsprop", "adam"] = "momentum"
     """How gradients become updates."""
-    learning_rate: float = 0.01
+    learning_rate: float = 0.03
     """Learning rate alpha, above 0."""
     sgd_momentum: float = 0.9
     """Share of the last update that the next one keeps, in [0, 1); read by momentum only."""

@@ -107,7 +107,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
     def test_learning_rate_decays_by_epoch(self):
         train.main(settings(self.folder, classifier={"learning_rate_decay": 0.5}, epochs=3))
         rates = curve(self.folder, "learning_rate")
-        self.assertAllClose(rates, [0.01 / (1 + 0.5 * epoch) for epoch in range(3)])
+        self.assertAllClose(rates, [0.03 / (1 + 0.5 * epoch) for epoch in range(3)])
 
     def test_the_same_seed_gives_the_same_model_and_another_one_another(self):
         for name, seed in (("a", 0), ("b", 0), ("c", 1)):
