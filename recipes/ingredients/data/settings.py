@@ -32,7 +32,7 @@ class DataSettings:
     bring a test part of their own.
     """
 
-    validation_share: float = 0.2
+    validation_share: float = 0.1
     """Share of all examples (of all but the test part, where the data bring their own) that choices
     are made by, above 0 and below 1.
     """
