@@ -24,7 +24,7 @@ def recalibrate(model, data, batch_size=256):
 
     Works on `BatchNorm` and `keras.layers.BatchNormalization`, in nested models too. Frozen layers
     (`trainable = False`) and everything else in the model stay as they are; after an error,
-    all of it does. A batch norm inside `TimeDistributed` is not supported.
+    all of it does.
 
     Args:
         model: A built Keras model or layer.

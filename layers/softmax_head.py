@@ -164,7 +164,8 @@ class SoftmaxCrossEntropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         """The losses of the examples, of shape `(batch, ...)`."""
-        if not hasattr(y_pred, "softmax_logits"):
+        logits = getattr(y_pred, "softmax_logits", y_pred)
+        if logits is y_pred and not _is_symbolic():
             raise ValueError(
                 "y_pred must come straight out of a SoftmaxHead: a layer or a cast after it makes "
                 f"the gradient of a confidently wrong example zero. Received: y_pred={y_pred}."
@@ -178,7 +179,13 @@ class SoftmaxCrossEntropy(keras.losses.Loss):
                 "y_true must be integer labels, one for each row of y_pred, whose shape is "
                 f"{tuple(y_pred.shape)}. Received: y_true.shape={tuple(y_true.shape)}."
             )
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, y_pred.softmax_logits)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def _is_symbolic():
+    """Whether Keras only asks for shapes, with a stand-in for y_pred (it does under a strategy)."""
+    with keras.SymbolicScope() as scope:
+        return scope.original_scope is not None
 
 
 def hardmax(logits):

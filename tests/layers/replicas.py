@@ -4,16 +4,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from layers import BatchNorm
+from layers import BatchNorm, SoftmaxCrossEntropy, SoftmaxHead
 
 
-def trained(layer, inputs, targets):
+def trained(layer, inputs, labels):
     """The weights of a small model after three steps."""
     keras.utils.set_random_seed(0)
-    layers = [keras.layers.Dense(4, use_bias=False), layer, keras.layers.Dense(2)]
+    layers = [keras.layers.Dense(4, use_bias=False), layer, SoftmaxHead(3)]
     model = keras.Sequential([keras.Input((5,)), *layers])
-    model.compile(keras.optimizers.SGD(0.1), "mse")
-    model.fit(inputs, targets, batch_size=16, epochs=3, shuffle=False, verbose=0)
+    model.compile(keras.optimizers.SGD(0.1), SoftmaxCrossEntropy())
+    model.fit(inputs, labels, batch_size=16, epochs=3, shuffle=False, verbose=0)
     return model.get_weights()
 
 
@@ -24,11 +24,11 @@ def main():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     draw = np.random.default_rng(0)
     inputs = draw.normal(100, 2, (16, 5)) + np.arange(16)[:, None]
-    targets = draw.normal(size=(16, 2))
+    labels = np.arange(16) % 3
 
-    expected = trained(BatchNorm(momentum=0.5, debias=True), inputs, targets)
+    expected = trained(BatchNorm(momentum=0.5, debias=True), inputs, labels)
     with strategy.scope():
-        together = trained(BatchNorm(momentum=0.5, debias=True, synchronized=True), inputs, targets)
+        together = trained(BatchNorm(momentum=0.5, debias=True, synchronized=True), inputs, labels)
     for got, want in zip(together, expected, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-4)
 

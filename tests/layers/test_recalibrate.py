@@ -102,6 +102,14 @@ class RecalibrateTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(norm.moving_mean, values.mean(0), rtol=1e-5)
         self.assertAllClose(norm.moving_variance, values.var(0), rtol=1e-5)
 
+    @parameterized.parameters(4, None)
+    def test_a_layer_applied_at_each_time_step_sees_all_of_them(self, steps):
+        wrapped = keras.layers.TimeDistributed(BatchNorm())
+        inputs = normal((8, 4, 3))
+        recalibrate(keras.Sequential([keras.Input((steps, 3)), wrapped]), inputs, batch_size=3)
+        self.assertAllClose(wrapped.layer.moving_mean, inputs.mean((0, 1)))
+        self.assertAllClose(wrapped.layer.moving_variance, inputs.var((0, 1)))
+
     def test_images_with_channels_first_and_mixed_precision(self):
         layer = BatchNorm(axis=1, dtype="mixed_float16")
         layer.build((None, 3, 4, 4))
