@@ -22,6 +22,7 @@ TABLES = (
     ("a long row", f"a,class\n\n1,2,3\n{ROWS}", "3 on line 3, 2 in the header"),
     ("a column twice", f"a,a,class\n{ROWS}", '"a"'),
     ("two columns without a name", "a,,,class\n1,2,3,x\n", "column 3"),
+    ("no names", ",\n,\n", "no names"),
     ("no header", "5.1,3.5,1\n4.9,3.0,0\n", '"5.1"'),
     ("an open quote", f'a,class\n{ROWS}"3,a\n', "line 22"),
     ("text after a quote", f'a,class\n"1"x,a\n{ROWS}', "line 2"),
