@@ -60,20 +60,10 @@ def read_arrays(path: Path, needed: tuple, optional: tuple = ()) -> dict[str, np
         BadInput: if the file cannot be read, lacks a needed array, or holds pickled objects.
     """
     try:
-        # A broken file raises nearly anything here: BadZipFile, zlib.error, EOFError, SyntaxError,
-        # UnicodeDecodeError, MemoryError for a header that claims a huge array, and more.
-        archive = np.load(path, allow_pickle=False)
-        names = set(archive.files)
-    except Exception as error:
-        raise BadInput(f"{path} must be a .npz file. {_cause(error)}") from error
-    with archive:
-        for name in needed:
-            if name not in names:
-                raise BadInput(
-                    f"{path} must hold an array {quoted(name)}. Received: {listed(sorted(names))}."
-                    f"{did_you_mean(name, names)}"
-                )
-        return {name: _read(path, archive, name) for name in (*needed, *optional) if name in names}
+        with path.open("rb") as file:
+            return _named_arrays(path, file, needed, optional)
+    except OSError as error:
+        raise BadInput(f"{path} must be a readable file. Received: {error.strerror}.") from error
 
 
 def canonical(x: np.ndarray, where: str) -> np.ndarray:
@@ -103,6 +93,25 @@ def canonical(x: np.ndarray, where: str) -> np.ndarray:
             f"Received: {x[place]} at {list(place)}, one of {len(wrong)}."
         )
     return numbers
+
+
+def _named_arrays(path, file, needed, optional):
+    try:
+        # A broken file raises nearly anything here: BadZipFile, zlib.error, EOFError, SyntaxError,
+        # UnicodeDecodeError, MemoryError for a header that claims a huge array, and more.
+        archive = np.load(file, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise ValueError("a single array, as in a .npy file")
+        names = set(archive.files)
+    except Exception as error:
+        raise BadInput(f"{path} must be a .npz file. {_cause(error)}") from error
+    for name in needed:
+        if name not in names:
+            raise BadInput(
+                f"{path} must hold an array {quoted(name)}. Received: {listed(sorted(names))}."
+                f"{did_you_mean(name, names)}"
+            )
+    return {name: _read(path, archive, name) for name in (*needed, *optional) if name in names}
 
 
 def _read(path, archive, name):

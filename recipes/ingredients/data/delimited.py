@@ -4,7 +4,6 @@ import codecs
 import csv
 import dataclasses
 import io
-import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -90,20 +89,22 @@ def _style(text):
     """The separator, and whether a space follows each one in the header."""
 
     def rank(separator):
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-        try:
-            first, second = [*itertools.islice(filter(None, reader), 2), [], []][:2]
-        except csv.Error:
-            return False, False, 0
-        return len(first) > 1, len(first) == len(second), len(first)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        first = _next_record(reader)
+        return len(first) > 1, len(first) == len(_next_record(reader)), len(first)
 
     separator = max(SEPARATORS, key=rank)  # of equals, the first
-    try:
-        header = next(filter(None, csv.reader(io.StringIO(text, newline=""), delimiter=separator)))
-    except (csv.Error, StopIteration):
-        return separator, False
+    header = _next_record(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     padded = len(header) > 1 and all(cell.startswith(" ") for cell in header[1:])
     return separator, padded
+
+
+def _next_record(reader):
+    """The next record that is not blank; none where the file ends, or is no CSV."""
+    try:
+        return next((cells for cells in reader if "".join(cells).strip()), [])
+    except csv.Error:
+        return []
 
 
 def _records(path, text, separator, padded):
@@ -145,4 +146,6 @@ def _named_columns(path, names, cells_of_columns):
             )
         else:
             columns[name] = cells
+    if not columns:
+        raise BadInput(f"{path} must name its columns on the first line. Received: no names.")
     return columns, tuple(notes)

@@ -77,6 +77,10 @@ class TableTest(tf.test.TestCase, parameterized.TestCase):
         source = self.read("size, mm;weight, g;class\n1,5;2;x\n3;4;y\n")
         self.assertAllEqual(source.examples.x["size, mm"], [1.5, 3])
 
+    def test_a_separator_that_quotes_forbid_is_not_chosen(self):
+        table = read_table(self.path('"0";",0"\r\n"";","\r\n'))
+        self.assertEqual(table.columns, {"0": [""], ",0": [","]})
+
     def test_a_decimal_comma_is_a_number_where_commas_do_not_separate(self):
         source = self.read('a;b;class\n1,5;"2,25";x\n3;-0,5e1;y\n')
         self.assertAllEqual(source.examples.x["a"], [1.5, 3])
@@ -95,7 +99,7 @@ class TableTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters("\n", "\r\n", "\r")
     def test_every_line_ending_is_read_and_blank_lines_are_skipped(self, ending):
-        text = "\na,class\n\n1,x\n   \n2,y\n\n".replace("\n", ending)
+        text = " \na,class\n\n1,x\n   \n2,y\n\n".replace("\n", ending)
         self.assertAllEqual(self.read(text).examples.x["a"], [1, 2])
 
     def test_a_row_without_any_value_is_a_row(self):
