@@ -76,7 +76,8 @@ def open_run(recipe, where, identity):
             yield Run(path, summary)
         except KeyboardInterrupt:
             console.print(
-                f"\ninterrupted: the same command with --resume --run-directory {path} goes on"
+                f"\ninterrupted: the same command with --resume --run-directory {path} goes on",
+                soft_wrap=True,
             )
             raise
 
