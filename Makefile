@@ -38,6 +38,11 @@ tensorboard: $(VENV)/installed  ## show all runs on http://127.0.0.1:6006
 	@mkdir -p runs
 	$(BIN)/tensorboard --logdir runs --host 127.0.0.1 $(ARGS)
 
+pictures: $(VENV)/installed  ## make the README's pictures anew
+	$(BIN)/python -m recipes.train --run-directory runs/pictures/train --overwrite
+	@mkdir -p pictures
+	cp runs/pictures/train/figure.png pictures/train.png
+
 bench: $(VENV)/installed-dev  ## measure the project beside its peers, in one run
 	$(BIN)/python -m benchmarks.batch_norm $(ARGS)
 
@@ -56,4 +61,4 @@ clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install train predict tensorboard bench test lint format clean
+.PHONY: help install train predict tensorboard pictures bench test lint format clean
