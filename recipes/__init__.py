@@ -1,7 +1,8 @@
 """What a person runs: each module is one recipe, `python -m recipes.<name> --help`.
 
-Importing this package settles two things: that Keras runs on TensorFlow, and that TensorFlow's
-start-up chatter, which no setting of TensorFlow 2.21 silences, stays off the screen.
+Importing this package settles what a person's `keras.json` may have otherwise (TensorFlow, float32,
+channels last), and keeps TensorFlow's start-up chatter, which no setting of TensorFlow 2.21
+silences, off the screen.
 """
 
 import contextlib
@@ -32,6 +33,10 @@ def _standard_error_held_back():
 
 
 with _standard_error_held_back():
+    import keras
     import tensorflow
 
     tensorflow.config.list_physical_devices()  # says what it thinks of missing drivers
+
+keras.config.set_floatx("float32")
+keras.config.set_image_data_format("channels_last")

@@ -22,9 +22,9 @@ class ClassifierSettings:
     architecture: Literal["mlp", "cnn"] = "mlp"
     """Dense layers, or 3 x 3 convolutions (images only)."""
     hidden_units: int = 100
-    """Units (mlp) or filters (cnn) of each hidden layer, 1 or more."""
+    """Units (mlp) or filters (cnn) of each hidden layer, 1 to 100000."""
     hidden_layers: int = 2
-    """Number of hidden layers, 0 or more."""
+    """Number of hidden layers, 0 to 1000."""
     use_batch_norm: bool = True
     """Whether hidden layers normalise z over the mini-batch before the activation."""
     optimizer: Literal["momentum", "rmsprop", "adam"] = "momentum"
@@ -42,8 +42,9 @@ class ClassifierSettings:
 
     def __post_init__(self):
         """Refuses values outside their range."""
-        _require(self.hidden_units >= 1, "hidden_units", "1 or more", self.hidden_units)
-        _require(self.hidden_layers >= 0, "hidden_layers", "0 or more", self.hidden_layers)
+        units, layers = self.hidden_units, self.hidden_layers
+        _require(1 <= units <= 100_000, "hidden_units", "from 1 to 100000", units)
+        _require(0 <= layers <= 1000, "hidden_layers", "from 0 to 1000", layers)
         _require(
             math.isfinite(self.learning_rate) and self.learning_rate > 0,
             "learning_rate",
