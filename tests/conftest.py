@@ -3,14 +3,20 @@
 import os
 import tempfile
 
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # equalities are asserted to float32's last digits
 os.environ["MPLBACKEND"] = "Agg"
+
+import recipes  # noqa: F401, I001  settles how Keras runs, before it is imported
 
 import keras
 import pytest
 from absl import flags
+from hypothesis import settings
+
+settings.register_profile(
+    "house", deadline=None, derandomize=True
+)  # no test depends on time or luck
+settings.load_profile("house")
 
 
 @pytest.fixture(autouse=True, scope="session")

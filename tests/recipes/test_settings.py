@@ -24,7 +24,7 @@ TOKENS = st.one_of(st.sampled_from(FLAGS).map("--{}".format), NUMBERS, WORDS, st
 
 
 class SettingsTest(tf.test.TestCase):
-    @settings(max_examples=300, deadline=None, derandomize=True)
+    @settings(max_examples=300)
     @given(st.lists(TOKENS, max_size=6))
     def test_any_command_line_gives_settings_within_their_ranges_or_bad_input(self, arguments):
         for settings_type in (TrainSettings, PredictSettings):
@@ -42,7 +42,7 @@ class SettingsTest(tf.test.TestCase):
                 self.assertTrue(0 <= parsed.classifier.sgd_momentum < 1)
                 self.assertGreaterEqual(parsed.epochs, 1)
 
-    @settings(max_examples=200, deadline=None, derandomize=True)
+    @settings(max_examples=200)
     @given(st.sampled_from(FLAGS), NUMBERS)
     def test_each_flag_takes_or_refuses_a_number(self, flag, number):
         with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,8 @@ def split(source: Source, settings: DataSettings) -> tuple[Examples, Examples, E
     """Divides the examples into training, validation and test part, each with all classes' shares.
 
     A test part that the data bring is used as it is. Every class must have as many examples as
-    there are parts to cut (3, or 2 beside a test part), every part as many as there are classes.
+    there are parts to cut (3, or 2 beside a test part). A part gets its share of all examples, but
+    never fewer than there are classes.
 
     Raises:
         BadInput: if there are too few examples for that.
@@ -38,8 +39,8 @@ def balanced_weights(labels: np.ndarray, classes: int) -> dict[int, float]:
 def _cut(source, indices, share, part, settings):
     """Takes the share of all examples out of those at the indices, with every class's share."""
     labels = source.examples.labels
-    size = round(share * len(labels))
-    if not len(source.class_names) <= size <= len(indices) - len(source.class_names):
+    size = max(round(share * len(labels)), len(source.class_names))
+    if size > len(indices) - len(source.class_names):
         raise _too_few(source, part, size)
     try:
         return train_test_split(

@@ -43,7 +43,6 @@ TABLES = (
     ("one class", "a,class\n1,x\n2,x\n3,x\n", 'only "x"'),
     ("a class with one example", f"a,class\n{ROWS}3,rare\n", '1 of class "rare"'),
     ("a class with two examples", f"a,class\n{ROWS}3,rare\n4,rare\n", '2 of class "rare"'),
-    ("too few examples for the parts", "a,class\n" + "1,x\n2,y\n" * 3, "6 examples"),
     (
         "text that nowhere repeats, alone",
         "a,class\n" + "".join(f"id {n},{'xy'[n % 2]}\n" for n in range(30)),
@@ -92,7 +91,7 @@ SETTINGS = (
     ("an unknown target", {"target": "klass"}, '"a", "class".*"klass".*mean "class"'),
     ("an unknown none label", {"none_label": "c"}, '"a", "b".*none_label="c"'),
     ("too large a test part", {"test_share": 0.95, "validation_share": 0.04}, "20 examples"),
-    ("too small a test part", {"test_share": 0.01}, "the test part gets 0"),
+    ("no room for training", {"test_share": 0.5, "validation_share": 0.49}, "validation part gets"),
 )
 
 

@@ -68,6 +68,9 @@ def classifier(features):
     return model
 
 
+ANY_CHARACTER = st.characters(exclude_categories=["Cs"], exclude_characters="\0")  # as in files
+
+
 class EncoderTest(tf.test.TestCase, parameterized.TestCase):
     def encode(self, x, of=None):
         return fit_encoder(x)(x if of is None else of).numpy()
@@ -152,7 +155,7 @@ class EncoderTest(tf.test.TestCase, parameterized.TestCase):
             else [1e6, 1e6, "new", row[3]]
             for row in rows
         ]
-        self.assertGreater(sum(row[0] == 1e6 for row in changed), 25)
+        self.assertGreater(sum(row[0] == 1e6 for row in changed), 15)
         other = load(DataSettings(data=write_table(folder, ANIMAL_HEADER, changed)))
         self.assertAllEqual(other.train.x["weight"], data.train.x["weight"])
         self.assertNotAllClose(other.test.x["age"], data.test.x["age"])
@@ -214,8 +217,8 @@ class EncoderTest(tf.test.TestCase, parameterized.TestCase):
                 self.assertAllClose(there["whole"], predictions, atol=1e-6, rtol=0)
                 self.assertAllClose(there["one_by_one"], there["whole"], atol=1e-6, rtol=0)
 
-    @settings(deadline=None, max_examples=15)
-    @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=6), min_size=1))
+    @settings(max_examples=15)
+    @given(st.lists(st.text(ANY_CHARACTER, max_size=6), min_size=1))
     def test_any_category_survives_saving(self, repeated):
         x = {"a": texts(*repeated, *repeated)}
         encoder = fit_encoder(x)

@@ -2,7 +2,7 @@ import dataclasses
 
 import tensorflow as tf
 from absl.testing import parameterized
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recipes.ingredients.data import DataSettings
@@ -38,7 +38,6 @@ class SettingsTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(BadInput, expected):
             DataSettings(**values)
 
-    @settings(deadline=None)
     @given(NUMBERS, NUMBERS, NUMBERS, NUMBERS)
     def test_any_numbers_are_accepted_in_range_or_refused_as_bad_input(
         self, test_share, validation_share, image_size, split_seed

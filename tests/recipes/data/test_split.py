@@ -68,10 +68,14 @@ class SplitTest(tf.test.TestCase, parameterized.TestCase):
     def test_balanced_weights_count_all_classes_alike_in_the_training_part(self):
         self.assertIsNone(self.load().class_weights)
         data = self.load(class_weights="balanced")
-        counts = np.bincount(data.train.labels)
+        examples, counts = len(data.train), np.bincount(data.train.labels)
         for number, count in enumerate(counts):
-            self.assertAlmostEqual(data.class_weights[number], 180 / (3 * count))
-        self.assertAlmostEqual(sum(data.class_weights[c] for c in data.train.labels), 180)
+            self.assertAlmostEqual(data.class_weights[number], examples / (3 * count))
+        self.assertAlmostEqual(sum(data.class_weights[c] for c in data.train.labels), examples)
+
+    def test_a_part_never_has_fewer_examples_than_there_are_classes(self):
+        data = self.load(test_share=0.001, validation_share=0.001)
+        self.assertEqual([len(data.validation), len(data.test)], [3, 3])
 
     def test_the_fingerprint_tells_data_labels_and_names_apart(self):
         x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2

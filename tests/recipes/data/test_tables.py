@@ -140,7 +140,7 @@ class TableTest(tf.test.TestCase, parameterized.TestCase):
             read_csv(Path(other), None).fingerprint(),
         )
 
-    @settings(deadline=None, max_examples=150)
+    @settings(max_examples=150)
     @given(st.data())
     def test_a_written_table_is_read_back_exactly(self, data):
         width = data.draw(st.integers(2, 4))
@@ -158,7 +158,7 @@ class TableTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(list(table.columns), names)
         self.assertEqual([list(row) for row in zip(*table.columns.values(), strict=True)], rows)
 
-    @settings(deadline=None, max_examples=100)
+    @settings(max_examples=100)
     @given(st.lists(st.floats(width=32, allow_infinity=False), min_size=2, max_size=9))
     def test_written_numbers_are_read_back_exactly(self, numbers):
         if np.isnan(numbers).all():
