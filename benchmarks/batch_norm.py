@@ -11,10 +11,6 @@ It takes about a minute on two cores. The contenders take turns within each repe
 and a ratio is the median of the repetitions' ratios, so that a machine that slows down slows all.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import itertools
 import statistics
 import time
@@ -156,7 +152,7 @@ def report(cells):
     """Prints the table, the geometric mean and whether the goals hold."""
     table = Table(title="BatchNorm, microseconds a call (median)")
     for heading in ("shape", "mode", "job"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for heading in ("ours", "Keras", "fused", "ours / Keras"):
         table.add_column(heading, justify="right")
     for cell in cells:

@@ -13,9 +13,7 @@ import pytest
 from absl import flags
 from hypothesis import settings
 
-settings.register_profile(
-    "house", deadline=None, derandomize=True
-)  # no test depends on time or luck
+settings.register_profile("house", deadline=None, derandomize=True)  # nothing owed to luck
 settings.load_profile("house")
 
 
