@@ -15,23 +15,21 @@ and 2, https://arxiv.org/abs/1502.03167.
 """
 
 import dataclasses
-import platform
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 from rich.markup import escape
 from rich.table import Table
 
 from recipes.ingredients import figures
 from recipes.ingredients.batches import ShuffledBatches
-from recipes.ingredients.classifier import ClassifierSettings, build_classifier
+from recipes.ingredients.classifier import ClassifierSettings, build_classifier, save_classifier
 from recipes.ingredients.command_line import console, run
 from recipes.ingredients.data import DataSettings, join_encoder, load
 from recipes.ingredients.epoch_records import EpochRecords
 from recipes.ingredients.errors import BadInput
-from recipes.ingredients.evaluation import Evaluation
+from recipes.ingredients.evaluation import evaluate
 from recipes.ingredients.progress import EpochProgress
 from recipes.ingredients.run_directory import RunSettings, open_run
 from tuning.dashboard import EventFile
@@ -86,45 +84,26 @@ def main(settings):
         A `Result`.
     """
     data = load(settings.dataset)
-    print_notes(data)
+    console.print("\n".join(data.description()), markup=False, soft_wrap=True)
     identity = settings.as_dict() | {"data_fingerprint": data.fingerprint}
     with open_run("train", settings.where, identity) as directory:
         if directory.summary:
             return print_summary(directory.summary, directory.path)
         with EventFile(directory.path / "tensorboard") as events:
             events.hyperparameters(hyperparameters(settings), trial_id=str(directory.path))
-            features = encode_parts(data)
+            features = data.encoded_parts()
             model = build(settings, data, features)
             rows = fit(model, data, features, settings, directory, events)
-            test_loss, _ = model.evaluate(features["test"], data.test.labels, verbose=0)
             complete = join_encoder(data.encoder, model)
-            save_model(complete, directory.path / "model.keras")
-            probabilities = complete.predict(data.test.x, verbose=0)
-            evaluation = Evaluation(data.test.labels, probabilities)
+            save_classifier(complete, directory.path / "model.keras")
+            evaluation = evaluate(model, complete, features["test"], data.test)
             draw(rows, evaluation, data, directory, events)
-            summary = summarise(settings, data, model, rows, evaluation, test_loss)
-            return report(summary, evaluation, data, directory)
-
-
-def print_notes(data):
-    """Says what the data are, and what a person should know about how they were read."""
-    parts = [len(part.labels) for part in (data.train, data.validation, data.test)]
-    console.print(
-        f"{escape(data.name)}: {len(data.class_names)} classes;"
-        f" {parts[0]} training, {parts[1]} validation, {parts[2]} test examples"
-    )
-    for note in data.notes:
-        console.print(f"note: {escape(note)}")
+            return report(settings, data, model, rows, evaluation, directory)
 
 
 def hyperparameters(settings):
     """What HParams shows of the run: every setting that has a value."""
     return {k: v for k, v in settings.as_dict().items() if isinstance(v, int | float | str)}
-
-
-def encode_parts(data):
-    """Features of the three parts, computed once: `{"train": (examples, ...), ...}`, float32."""
-    return {part: data.encode(getattr(data, part).x) for part in ("train", "validation", "test")}
 
 
 def build(settings, data, features):
@@ -166,13 +145,6 @@ def fit(model, data, features, settings, directory, events):
     return records.rows
 
 
-def save_model(model, path):
-    """Writes the model; a kill in between leaves no part of a file under its name."""
-    temporary = path.with_name(f".{path.name}")
-    model.save(temporary.with_suffix(".tmp.keras"))
-    temporary.with_suffix(".tmp.keras").replace(path)
-
-
 def draw(rows, evaluation, data, directory, events):
     """Writes `figure.png`, and the same pictures into TensorBoard."""
     images = data.test.x if isinstance(data.test.x, np.ndarray) and data.test.x.ndim > 2 else None
@@ -184,38 +156,25 @@ def draw(rows, evaluation, data, directory, events):
         events.image("worst_mistakes", mistakes)
 
 
-def summarise(settings, data, model, rows, evaluation, test_loss):
-    """What `summary.json` holds."""
-    kept = rows[-1]
-    if settings.patience:
-        kept = max(rows, key=lambda row: row["validation_accuracy"])
-    return {
+def report(settings, data, model, rows, evaluation, directory):
+    """Writes `summary.json`, which ends the run, and prints what it came to."""
+    kept = max(rows, key=lambda row: row["validation_accuracy"]) if settings.patience else rows[-1]
+    summary = {
         "settings": settings.as_dict(),
         "test_accuracy": evaluation.accuracy,
         "validation_accuracy": kept["validation_accuracy"],
-        "test_loss": float(test_loss),
+        "test_loss": evaluation.loss,
         "seconds": rows[-1]["seconds"],
         "epochs": len(rows),
-        "best_epoch": kept["epoch"],
+        "kept_epoch": kept["epoch"],
         "parameters": model.count_params(),
-        "examples": {p: len(getattr(data, p).labels) for p in ("train", "validation", "test")},
+        "examples": data.sizes(),
         "class_names": list(data.class_names),
         "data_fingerprint": data.fingerprint,
-        "versions": {
-            "python": platform.python_version(),
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "numpy": np.__version__,
-        },
     }
-
-
-def report(summary, evaluation, data, directory):
-    """Writes `summary.json`, which ends the run, and prints what it came to."""
-    directory.write_json("summary.json", summary)
     if len(data.class_names) <= figures.MOST_NUMBERED_CLASSES:
         console.print(class_table(evaluation, data.class_names))
-    return print_summary(summary, directory.path)
+    return print_summary(directory.finish(summary), directory.path)
 
 
 def print_summary(summary, path):

@@ -33,6 +33,12 @@ class ClassifierSettings:
     """Learning rate alpha, above 0."""
     sgd_momentum: float = 0.9
     """Share of the last update that the next one keeps, in [0, 1); read by momentum only."""
+    adam_beta_1: float = 0.9
+    """Decay of Adam's mean of gradients, in [0, 1); read by adam only, as are the next two."""
+    adam_beta_2: float = 0.999
+    """Decay of Adam's mean of squared gradients, in [0, 1)."""
+    adam_epsilon: float = 1e-8
+    """What Adam adds to the root of that mean, above 0."""
     learning_rate_decay: float = 0.0
     """Epoch e, from 0, learns at learning_rate / (1 + learning_rate_decay * e); 0 or more."""
     batch_size: int = 64
@@ -45,13 +51,11 @@ class ClassifierSettings:
         units, layers = self.hidden_units, self.hidden_layers
         _require(1 <= units <= 100_000, "hidden_units", "from 1 to 100000", units)
         _require(0 <= layers <= 1000, "hidden_layers", "from 0 to 1000", layers)
-        _require(
-            math.isfinite(self.learning_rate) and self.learning_rate > 0,
-            "learning_rate",
-            "a finite number above 0",
-            self.learning_rate,
-        )
-        _require(0 <= self.sgd_momentum < 1, "sgd_momentum", "in [0, 1)", self.sgd_momentum)
+        for name in ("sgd_momentum", "adam_beta_1", "adam_beta_2"):
+            _require(0 <= getattr(self, name) < 1, name, "in [0, 1)", getattr(self, name))
+        for name in ("learning_rate", "adam_epsilon"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value > 0, name, "a finite number above 0", value)
         _require(
             math.isfinite(self.learning_rate_decay) and self.learning_rate_decay >= 0,
             "learning_rate_decay",
@@ -100,6 +104,18 @@ def build_classifier(settings, input_shape, class_names, steps_per_epoch):
     return model
 
 
+def save_classifier(complete, path):
+    """Writes a model; a kill in between leaves no part of a file under its name.
+
+    Args:
+        complete: Keras model.
+        path: `Path` ending in `.keras`.
+    """
+    temporary = path.with_name(f".{path.name}.tmp.keras")
+    complete.save(temporary)
+    temporary.replace(path)
+
+
 def _optimizer(settings, steps_per_epoch):
     learning_rate = settings.learning_rate
     if settings.learning_rate_decay:
@@ -108,8 +124,10 @@ def _optimizer(settings, steps_per_epoch):
         )
     if settings.optimizer == "momentum":
         return keras.optimizers.SGD(learning_rate, momentum=settings.sgd_momentum)
-    return {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}[settings.optimizer](
-        learning_rate
+    if settings.optimizer == "rmsprop":
+        return keras.optimizers.RMSprop(learning_rate)
+    return keras.optimizers.Adam(
+        learning_rate, settings.adam_beta_1, settings.adam_beta_2, settings.adam_epsilon
     )
 
 

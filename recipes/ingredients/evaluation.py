@@ -14,6 +14,8 @@ class Evaluation:
     """`(examples,)` true classes."""
     probabilities: np.ndarray
     """`(examples, classes)`."""
+    loss: float
+    """Mean cross-entropy, computed from the logits, in nats."""
 
     @property
     def predictions(self):
@@ -49,3 +51,22 @@ class Evaluation:
             zero_division=np.nan,
         )
         return list(zip(precision.tolist(), recall.tolist(), count.tolist(), strict=True))
+
+
+def evaluate(model, complete, features, part):
+    """Scores a classifier on one part of the data.
+
+    Args:
+        model: The classifier, which takes features.
+        complete: The same with the encoder before it, which takes raw inputs: what is saved.
+        features: `(examples, ...)`, float32.
+        part: `Examples` that these are the features of.
+
+    Returns:
+        An `Evaluation`; its probabilities are the complete model's.
+    """
+    loss = model.evaluate(features, part.labels, batch_size=1024, verbose=0, return_dict=True)[
+        "loss"
+    ]
+    probabilities = complete.predict(part.x, batch_size=1024, verbose=0)
+    return Evaluation(part.labels, probabilities, float(loss))

@@ -8,8 +8,13 @@ import contextlib
 import dataclasses
 import datetime
 import json
+import platform
 import shutil
 from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
 
 from recipes.ingredients.command_line import console
 from recipes.ingredients.errors import BadInput
@@ -42,6 +47,17 @@ class Run:
         """Writes `value` as JSON to the file `name` of the run, atomically."""
         text = json.dumps(value, indent=2, default=str, allow_nan=False, ensure_ascii=False)
         files.write_atomically(self.path / name, text + "\n")
+
+    def finish(self, summary):
+        """Writes `summary.json`, versions included: from then on the run is finished.
+
+        Returns:
+            What was written.
+        """
+        versions = {"tensorflow": tf.__version__, "keras": keras.__version__}
+        versions |= {"python": platform.python_version(), "numpy": np.__version__}
+        self.write_json("summary.json", summary | {"versions": versions})
+        return summary | {"versions": versions}
 
 
 @contextlib.contextmanager

@@ -18,6 +18,8 @@ from recipes.ingredients.data.split import balanced_weights, split
 from recipes.ingredients.data.tables import read_csv
 from recipes.ingredients.errors import BadInput, quoted
 
+PARTS = ("train", "validation", "test")
+
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
@@ -58,6 +60,20 @@ class Dataset:
             batch = slice(start, start + size)
             features[batch] = self.encoder(take(x, batch)).numpy()
         return features
+
+    def encoded_parts(self) -> dict[str, np.ndarray]:
+        """Features of the three parts, computed once: `{"train": (examples, ...), ...}`."""
+        return {part: self.encode(getattr(self, part).x) for part in PARTS}
+
+    def sizes(self) -> dict[str, int]:
+        """Number of examples in each part."""
+        return {part: len(getattr(self, part)) for part in PARTS}
+
+    def description(self) -> list[str]:
+        """Lines that tell a person what the data are and how they were read."""
+        sizes = ", ".join(f"{size} {part}" for part, size in self.sizes().items())
+        summary = f"{self.name}: {len(self.class_names)} classes; examples: {sizes}"
+        return [summary, *(f"note: {note}" for note in self.notes)]
 
 
 def load(settings: DataSettings) -> Dataset:

@@ -1,0 +1,106 @@
+"""Trials one after another, each by Keras's own `fit`: keras-tuner's loop, with records."""
+
+import math
+import time
+
+import keras
+import keras_tuner
+import numpy as np
+
+from tuning.records import Records, TrialRecord
+from tuning.space import own_values
+
+
+class OneByOneTuner(keras_tuner.Tuner):
+    """A `keras_tuner.Tuner` that records each trial and knows a diverged one.
+
+    A training whose loss becomes NaN or infinite is ended; that epoch's metrics count as NaN, since
+    an accuracy computed from such weights means nothing. The trial's score is its best epoch
+    before that; if there is none, it has failed (with an oracle of `tuning.oracles`).
+
+    A hyperparameter named `batch_size` is also the batch size of `fit`.
+
+    Args:
+        oracle: Which trials to run.
+        hypermodel: `keras_tuner.HyperModel`, or function from hyperparameters to a compiled model.
+        seed: Integer; trial n is initialised and shuffled by `default_rng([seed, n])`.
+        on_trial: Function called with the `TrialRecord` of each trial that ended.
+        **arguments: What else `keras_tuner.Tuner` takes; the records are written into
+            `project_dir`.
+    """
+
+    def __init__(self, oracle, hypermodel=None, *, seed=0, on_trial=None, **arguments):
+        super().__init__(oracle, hypermodel, **arguments)
+        self.seed, self.on_trial = seed, on_trial or (lambda record: None)
+        self.records = Records(self.project_dir)
+
+    def on_search_begin(self):
+        """Saves the search, so that a kill before the first trial's end leaves one that resumes."""
+        super().on_search_begin()
+        self.save()
+
+    def on_trial_begin(self, trial):
+        """Seeds the trial and starts its clock."""
+        super().on_trial_begin(trial)
+        number = self.oracle.start_order.index(trial.trial_id)
+        generator = np.random.default_rng([self.seed, number])
+        keras.utils.set_random_seed(int(generator.integers(2**31)))
+        self._began = time.monotonic()
+
+    def run_trial(self, trial, *args, **kwargs):
+        """Trains one trial; returns the history of each execution."""
+        values = own_values(trial.hyperparameters)
+        if "batch_size" in values:
+            kwargs.setdefault("batch_size", values["batch_size"])
+        callbacks = [*kwargs.pop("callbacks", []), StopWhenDiverged()]
+        return super().run_trial(trial, *args, callbacks=callbacks, **kwargs)
+
+    def on_epoch_end(self, trial, model, epoch, logs=None):
+        """Notes a point of the trial's curve."""
+        super().on_epoch_end(trial, model, epoch, logs)
+        self.records.epoch(trial.trial_id, epoch + 1, logs or {})
+
+    def _run_and_update_trial(self, trial, *fit_args, **fit_kwargs):
+        histories = self.run_trial(trial, *fit_args, **fit_kwargs)
+        best = [_best_epoch(history.history, self.oracle.objective) for history in histories]
+        metrics = {name: float(np.mean([m[name] for m, _ in best])) for name in best[0][0]}
+        self.oracle.update_trial(trial.trial_id, metrics, step=best[0][1])
+
+    def on_trial_end(self, trial):
+        """Tells the oracle, and records what the trial came to."""
+        super().on_trial_end(trial)
+        ended = self.oracle.get_trial(trial.trial_id)
+        record = TrialRecord(
+            trial=ended.trial_id,
+            status=ended.status,
+            score=ended.score if ended.status == "COMPLETED" else None,
+            best_epoch=ended.best_step + 1 if ended.status == "COMPLETED" else None,
+            seconds=time.monotonic() - self._began,
+            reason=(ended.message or "").strip().rpartition("\n")[2],
+            values=own_values(ended.hyperparameters),
+        )
+        self.records.end(record)
+        self.on_trial(record)
+
+
+class StopWhenDiverged(keras.callbacks.Callback):
+    """Ends a training after the epoch in which its loss became NaN or infinite."""
+
+    def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
+        """Looks at the epoch's loss."""
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            self.model.stop_training = True
+
+
+def _best_epoch(history, objective):
+    """Metrics and number (from 0) of the best epoch; of the last one if none is finite."""
+    epochs = [dict(zip(history, row, strict=True)) for row in zip(*history.values(), strict=True)]
+    for metrics in epochs:
+        if not math.isfinite(metrics.get("loss", 0.0)):
+            metrics[objective.name] = math.nan
+    finite = [i for i, m in enumerate(epochs) if math.isfinite(objective.get_value(m))]
+    if not finite:
+        return epochs[-1], len(epochs) - 1
+    best = max if objective.direction == "max" else min
+    place = best(finite, key=lambda i: objective.get_value(epochs[i]))
+    return epochs[place], place
