@@ -1,1 +1,27 @@
 """How trials are chosen, run, recorded and shown; knows no model and no data set."""
+
+from tuning.discrete import Choices, Fixed, Integers
+from tuning.importance import Importance, first_order_importance
+from tuning.one_by_one import OneByOneTuner
+from tuning.records import Records, TrialRecord
+from tuning.scales import Linear, Logarithmic, LogarithmicComplement, log_complement
+from tuning.space import Hyperparameter, SearchSpace, own_name, own_values
+
+__all__ = [
+    "Choices",
+    "Fixed",
+    "Hyperparameter",
+    "Importance",
+    "Integers",
+    "Linear",
+    "Logarithmic",
+    "LogarithmicComplement",
+    "OneByOneTuner",
+    "Records",
+    "SearchSpace",
+    "TrialRecord",
+    "first_order_importance",
+    "log_complement",
+    "own_name",
+    "own_values",
+]

@@ -18,7 +18,8 @@ class OneByOneTuner(keras_tuner.Tuner):
     an accuracy computed from such weights means nothing. The trial's score is its best epoch
     before that; if there is none, it has failed (with an oracle of `tuning.oracles`).
 
-    A hyperparameter named `batch_size` is also the batch size of `fit`.
+    A hyperparameter named `batch_size` is also the batch size of `fit`. What Hyperband wants of a
+    trial (its epochs, and the earlier trial whose weights it goes on from) is done.
 
     Args:
         oracle: Which trials to run.
@@ -31,7 +32,7 @@ class OneByOneTuner(keras_tuner.Tuner):
 
     def __init__(self, oracle, hypermodel=None, *, seed=0, on_trial=None, **arguments):
         super().__init__(oracle, hypermodel, **arguments)
-        self.seed, self.on_trial = seed, on_trial or (lambda record: None)
+        self.seed, self.on_trial = seed, on_trial or (lambda _: None)
         self.records = Records(self.project_dir)
 
     def on_search_begin(self):
@@ -52,8 +53,18 @@ class OneByOneTuner(keras_tuner.Tuner):
         values = own_values(trial.hyperparameters)
         if "batch_size" in values:
             kwargs.setdefault("batch_size", values["batch_size"])
+        wanted = trial.hyperparameters.values
+        if "tuner/epochs" in wanted:
+            kwargs["epochs"] = wanted["tuner/epochs"]
+            kwargs["initial_epoch"] = wanted["tuner/initial_epoch"]
         callbacks = [*kwargs.pop("callbacks", []), StopWhenDiverged()]
         return super().run_trial(trial, *args, callbacks=callbacks, **kwargs)
+
+    def _build_hypermodel(self, hp):
+        model = super()._build_hypermodel(hp)
+        if "tuner/trial_id" in hp.values:
+            model.load_weights(self._get_checkpoint_fname(hp.values["tuner/trial_id"]))
+        return model
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
         """Notes a point of the trial's curve."""

@@ -44,8 +44,8 @@ class Records:
     """The trials of a search and their curves, written as they end.
 
     Args:
-        folder: Existing folder for `trials.csv` and `curves.csv`; what a stopped search left there is
-            kept.
+        folder: Existing folder for `trials.csv` and `curves.csv`; what a stopped search left there
+            is kept.
     """
 
     def __init__(self, folder):

@@ -1,0 +1,71 @@
+"""Reads the TOML file that narrows, widens or fixes hyperparameters of a space."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+from tuning.discrete import Choices, Fixed, Integers
+from tuning.scales import Linear, Logarithmic, LogarithmicComplement
+
+SCALES = {
+    "linear": Linear,
+    "logarithmic": Logarithmic,
+    "logarithmic complement": LogarithmicComplement,
+}
+KEYS = ("low", "high", "scale", "values", "fixed", "default", "priority")
+
+
+def read_overrides(path):
+    """Read a file into one function `(space, name) -> space` for each hyperparameter it names."""
+    try:
+        entries = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"space must be a TOML file. Received: {path}: {error}.") from None
+    return {name: _override(entry) for name, entry in entries.items()}
+
+
+def _override(entry):
+    if isinstance(entry, dict):
+        return lambda space, name: _override_keys(space, name, entry)
+    if isinstance(entry, list):
+        return lambda space, name: space.replace(name, Choices(entry))
+    return lambda space, name: space.fix(name, entry)
+
+
+def _override_keys(space, name, entry):
+    old = space[name].range
+    for key in entry:
+        if key not in KEYS:
+            raise ValueError(f"key must be one of {', '.join(KEYS)}. Received: key={key!r}.")
+    kinds = [kind for kind in ({"fixed"}, {"values"}, {"low", "high", "scale"}) if kind & {*entry}]
+    if len(kinds) > 1:
+        raise ValueError(
+            "entry must have one of fixed, values, or low, high and scale. "
+            f"Received: {', '.join(entry)}."
+        )
+    others = {key: entry[key] for key in ("default", "priority") if key in entry}
+    if "fixed" in entry:
+        return space.fix(name, entry["fixed"]).replace(name, priority=others.get("priority"))
+    if "values" in entry:
+        if not isinstance(entry["values"], list):
+            raise ValueError(f"values must be a list. Received: values={entry['values']!r}.")
+        return space.replace(name, Choices(entry["values"]), **others)
+    if kinds:
+        return space.replace(name, _ends(old, entry), **others)
+    return space.replace(name, **others)
+
+
+def _ends(old, entry):
+    scale = entry.get("scale")
+    if scale is not None and scale not in SCALES:
+        raise ValueError(f"scale must be one of {', '.join(SCALES)}. Received: scale={scale!r}.")
+    ends = {end: entry[end] for end in ("low", "high") if end in entry}
+    if isinstance(old, Choices | Fixed):
+        if len(ends) < 2:
+            raise ValueError(f"entry must have both low and high. Received: {', '.join(entry)}.")
+        whole = all(isinstance(end, int) for end in ends.values()) and scale is None
+        return Integers(**ends) if whole else SCALES[scale or "linear"](**ends)
+    if isinstance(old, Integers):
+        return replace(old, **ends, **({"scale": SCALES[scale]} if scale else {}))
+    kind = SCALES[scale] if scale else type(old)
+    return kind(ends.get("low", old.low), ends.get("high", old.high))
