@@ -31,6 +31,9 @@ install: $(VENV)/installed  ## make .venv and install the run-time packages (eve
 train: $(VENV)/installed  ## train a classifier; ARGS="--help" lists what can be set
 	$(BIN)/python -m recipes.train $(ARGS)
 
+search: $(VENV)/installed  ## tune the classifier's hyperparameters
+	$(BIN)/python -m recipes.search $(ARGS)
+
 predict: $(VENV)/installed  ## predict with a trained model: ARGS="--model runs/.../model.keras --input new.csv"
 	$(BIN)/python -m recipes.predict $(ARGS)
 
@@ -61,4 +64,4 @@ clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install train predict tensorboard pictures bench test lint format clean
+.PHONY: help install train search predict tensorboard pictures bench test lint format clean

@@ -17,6 +17,7 @@ Optimization", JMLR 13.
 
 import dataclasses
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,7 @@ import keras
 import keras_tuner
 import numpy as np
 from rich.markup import escape
+from rich.progress import track
 from rich.table import Table
 from scipy.stats import ttest_ind
 
@@ -35,7 +37,7 @@ from recipes.ingredients.evaluation import evaluate
 from recipes.ingredients.progress import TrialProgress
 from recipes.ingredients.run_directory import RunSettings, open_run
 from recipes.ingredients.space import SpaceSettings, search_space
-from tuning import OneByOneTuner, first_order_importance, oracles
+from tuning import Choices, OneByOneTuner, Records, first_order_importance, oracles, own_name
 
 STRATEGIES = {
     "random": oracles.RandomOracle,
@@ -212,6 +214,7 @@ def search(oracle, builder, data, features, settings, directory):
             oracle,
             builder,
             seed=settings.seed,
+            records=Records(directory.path),
             on_trial=progress.ended,
             directory=directory.path,
             project_name="trials",
@@ -225,6 +228,194 @@ def search(oracle, builder, data, features, settings, directory):
             verbose=0,
         )
     return tuner.records.trials
+
+
+def announce(oracle, settings):
+    """Says what the strategy will try, where that is known beforehand."""
+    if settings.strategy == "grid":
+        levels = oracle.levels()
+        size = np.prod([len(points) for points in levels.values()])
+        console.print(f"grid of {size} trials, the largest within {settings.trials}:")
+        for name, points in levels.items():
+            console.print(f"  {name}: {', '.join(f'{p:.6g}' for p in points)}")
+    if settings.strategy == "by-priority":
+        for number, (names, budget) in enumerate(
+            zip(oracle.tiers(), oracle.budgets(), strict=False)
+        ):
+            console.print(
+                f"tier {number + 1}: {budget} trials over {', '.join(map(own_name, names))}"
+            )
+
+
+def train_finalists(trials, builder, data, features, settings):
+    """Trains the best trials again with several seeds.
+
+    Returns:
+        The `Finalist`s, the best mean validation accuracy first; and the winner's best model.
+    """
+    completed = [trial for trial in trials if trial.score is not None]
+    if not completed:
+        raise RunFailed(f"no trial had a finite score. The last one: {trials[-1].reason}")
+    ranked = sorted(completed, key=lambda trial: -trial.score)
+    distinct = {tuple(trial.values.items()): trial for trial in reversed(ranked)}
+    chosen = sorted(distinct.values(), key=lambda trial: -trial.score)[: settings.finalists]
+    finalists, models = [], {}
+    for trial in track(chosen, "training the best again", console=console):
+        fitted = [
+            fit_again(trial.values, builder, data, features, settings, number)
+            for number in range(settings.final_seeds)
+        ]
+        best = max(fitted, key=lambda pair: pair[0])
+        models[trial.trial] = best[1]
+        accuracies = tuple(accuracy for accuracy, _ in fitted)
+        finalists.append(Finalist(trial.trial, trial.values, trial.score, accuracies))
+    finalists.sort(key=lambda finalist: -finalist.mean)
+    return finalists, models[finalists[0].trial]
+
+
+def fit_again(values, builder, data, features, settings, number):
+    """One training with a seed of its own: validation accuracy of its best epoch, and the model."""
+    generator = np.random.default_rng([settings.seed, settings.trials + number])
+    keras.utils.set_random_seed(int(generator.integers(2**31)))
+    model = builder.build_from(values)
+    history = model.fit(
+        features["train"],
+        data.train.labels,
+        batch_size=values["batch_size"],
+        validation_data=(features["validation"], data.validation.labels),
+        epochs=settings.epochs,
+        class_weight=data.class_weights,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.EarlyStopping(
+                "val_accuracy", patience=settings.epochs, restore_best_weights=True
+            )
+        ],
+    )
+    return max(history.history["val_accuracy"]), model
+
+
+def report(settings, space, trials, finalists, evaluation, seconds, data, directory):
+    """Writes `summary.json`, which ends the run, and prints what the search came to."""
+    winner = finalists[0]
+    importances = first_order_importance(
+        {name: [trial.values[name] for trial in trials] for name in space.priorities},
+        [float("nan") if trial.score is None else trial.score for trial in trials],
+    )
+    summary = {
+        "settings": settings.as_dict(),
+        "test_accuracy": evaluation.accuracy,
+        "validation_accuracy": winner.mean,
+        "test_loss": evaluation.loss,
+        "seconds": round(seconds, 3),
+        "trials": dict(Counter(trial.status for trial in trials)),
+        "best": winner.values,
+        "finalists": [dataclasses.asdict(finalist) for finalist in finalists],
+        "verdict": verdict(finalists),
+        "importance": {each.name: each.share for each in importances},
+        "advice": advice(winner.values, space, trials, importances),
+        "examples": data.sizes(),
+        "class_names": list(data.class_names),
+        "data_fingerprint": data.fingerprint,
+    }
+    console.print(trials_table(trials))
+    return print_summary(directory.finish(summary), directory.path)
+
+
+def verdict(finalists):
+    """Whether the first finalist can be told from the second: Welch's test over the seeds."""
+    if len(finalists) < 2 or len(finalists[0].accuracies) < 2:
+        return "one finalist or one seed alone cannot be compared"
+    first, second = finalists[:2]
+    p = ttest_ind(first.accuracies, second.accuracies, equal_var=False).pvalue
+    if not p < 0.05:
+        return f"trials {first.trial} and {second.trial} cannot be told apart (p = {p:.2f})"
+    return f"trial {first.trial} is better than trial {second.trial} (p = {p:.3f})"
+
+
+def advice(best, space, trials, importances):
+    """Warnings where the best sits at an edge, and one sentence on what to search next."""
+    sentences = [
+        f"the best {name}, {format_value(best[name])}, sits at an edge of its range: search beyond."
+        for name in space.priorities
+        if is_at_edge(space[name].range, best[name])
+    ]
+    scored = [trial for trial in trials if trial.score is not None]
+    top = sorted(scored, key=lambda trial: -trial.score)[: max(2, len(scored) // 4)]
+    for name in [
+        each.name for each in importances if not isinstance(space[each.name].range, Choices)
+    ]:
+        low, high = (end(trial.values[name] for trial in top) for end in (min, max))
+        if low < high:
+            flag = f"--{name.replace('_', '-')} {low:.4g}:{high:.4g}"
+            return [
+                *sentences,
+                f'next: search {name} where the best quarter lies, make search ARGS="{flag}".',
+            ]
+    return [*sentences, "next: more trials of the same search, with another --seed."]
+
+
+def is_at_edge(scale, value):
+    """Whether a number is an end of its range or lies in the twentieth next to it."""
+    if isinstance(scale, Choices):
+        numbers = not isinstance(scale.values[0], str | bool)
+        return numbers and value in (min(scale.values), max(scale.values))
+    if value in (scale.low, scale.high):
+        return True
+    return isinstance(value, float) and not EDGE <= scale.to_unit(value) <= 1 - EDGE
+
+
+def trials_table(trials, most=10):
+    """The best trials."""
+    names = list(trials[0].values)
+    headings = [name.replace("_", " ") for name in ("trial", "score", "epoch", *names)]
+    table = Table(*headings, title=f"the best of {len(trials)} trials")
+    scored = sorted((t for t in trials if t.score is not None), key=lambda t: -t.score)
+    for trial in scored[:most]:
+        values = [format_value(trial.values.get(name, "")) for name in names]
+        table.add_row(trial.trial, f"{trial.score:.4f}", str(trial.best_epoch), *values)
+    return table
+
+
+def format_value(value):
+    """A hyperparameter's value in a table."""
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+
+
+def print_summary(summary, path):
+    """Prints finalists, importance, advice and results; the last line names the run directory."""
+    table = Table("trial", "score", "mean", "spread", "seeds", title="the best, trained again")
+    for finalist in (Finalist(**f) for f in summary["finalists"]):
+        row = (f"{finalist.score:.4f}", f"{finalist.mean:.4f}", f"{finalist.spread:.4f}")
+        table.add_row(finalist.trial, *row, str(len(finalist.accuracies)))
+    console.print(table)
+    console.print(f"{summary['verdict']}.", markup=False)
+    started = sum(summary["trials"].values())
+    table = Table("hyperparameter", "share of variance", title=f"importance, from {started} trials")
+    for name, share in summary["importance"].items():
+        table.add_row(name, f"{share:.2f}")
+    console.print(table)
+    for sentence in summary["advice"]:
+        console.print(sentence, markup=False, soft_wrap=True)
+    failed = started - summary["trials"].get("COMPLETED", 0)
+    best = ", ".join(f"{name} {format_value(value)}" for name, value in summary["best"].items())
+    table = Table("result", "value", title=f"{summary['settings']['data']}: the winner")
+    table.add_row("test accuracy", f"{summary['test_accuracy']:.4f}")
+    table.add_row("test loss", f"{summary['test_loss']:.4f}")
+    table.add_row("validation accuracy", f"{summary['validation_accuracy']:.4f}")
+    table.add_row("trials", f"{started}, {failed} failed")
+    table.add_row("seconds", f"{summary['seconds']:.1f}")
+    console.print(table)
+    console.print(f"winner: {best}", markup=False, soft_wrap=True)
+    console.print(f"run directory: {path}", markup=False, soft_wrap=True)
+    return Result(
+        path,
+        summary["best"],
+        *(
+            summary[name]
+            for name in ("test_accuracy", "test_loss", "validation_accuracy", "seconds")
+        ),
+    )
 
 
 if __name__ == "__main__":

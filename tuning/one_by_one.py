@@ -25,15 +25,17 @@ class OneByOneTuner(keras_tuner.Tuner):
         oracle: Which trials to run.
         hypermodel: `keras_tuner.HyperModel`, or function from hyperparameters to a compiled model.
         seed: Integer; trial n is initialised and shuffled by `default_rng([seed, n])`.
+        records: `Records` to write; new ones in the tuner's `project_dir` if None.
         on_trial: Function called with the `TrialRecord` of each trial that ended.
-        **arguments: What else `keras_tuner.Tuner` takes; the records are written into
-            `project_dir`.
+        **arguments: What else `keras_tuner.Tuner` takes.
     """
 
-    def __init__(self, oracle, hypermodel=None, *, seed=0, on_trial=None, **arguments):
+    def __init__(
+        self, oracle, hypermodel=None, *, seed=0, records=None, on_trial=None, **arguments
+    ):
         super().__init__(oracle, hypermodel, **arguments)
         self.seed, self.on_trial = seed, on_trial or (lambda _: None)
-        self.records = Records(self.project_dir)
+        self.records = records or Records(self.project_dir)
 
     def on_search_begin(self):
         """Saves the search, so that a kill before the first trial's end leaves one that resumes."""

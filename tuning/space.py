@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tuning.discrete import Choices, Fixed, Integers
 from tuning.scales import COMPLEMENT, Scale
-from tuning.space_file import read_overrides
+from tuning.space_file import override, read_overrides
 
 PRIORITIES = (1, 2, 3, 4)
 
@@ -193,6 +193,19 @@ class SearchSpace:
             )
         return self._with(replace(old, range=Fixed(value)))
 
+    def override(self, name, entry):
+        """The space with one hyperparameter changed as an entry of a TOML file would change it.
+
+        Args:
+            name: str.
+            entry: a value that fixes it, a list of values to choose from, or a dict with some of
+                `low, high, scale`, or `values`, or `fixed`, and with `default` and `priority`.
+
+        Raises:
+            ValueError: if the entry is no such thing or describes a range that cannot be.
+        """
+        return override(self, name, entry)
+
     def only(self, tiers):
         """The space with the hyperparameters of all other priorities fixed at their defaults.
 
@@ -239,9 +252,9 @@ class SearchSpace:
             OSError: if the file cannot be read.
         """
         space = default_space
-        for name, override in read_overrides(path).items():
+        for name, entry in read_overrides(path).items():
             try:
-                space = override(space, name)
+                space = space.override(name, entry)
             except ValueError as error:
                 raise ValueError(f"{path}: {name}: {error}") from None
         return space

@@ -16,20 +16,20 @@ KEYS = ("low", "high", "scale", "values", "fixed", "default", "priority")
 
 
 def read_overrides(path):
-    """Read a file into one function `(space, name) -> space` for each hyperparameter it names."""
+    """Read a file into a dict of hyperparameter's name to the entry that changes it."""
     try:
-        entries = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"space must be a TOML file. Received: {path}: {error}.") from None
-    return {name: _override(entry) for name, entry in entries.items()}
 
 
-def _override(entry):
+def override(space, name, entry):
+    """The space with one hyperparameter changed as an entry of the file says."""
     if isinstance(entry, dict):
-        return lambda space, name: _override_keys(space, name, entry)
+        return _override_keys(space, name, entry)
     if isinstance(entry, list):
-        return lambda space, name: space.replace(name, Choices(entry))
-    return lambda space, name: space.fix(name, entry)
+        return space.replace(name, Choices(entry))
+    return space.fix(name, entry)
 
 
 def _override_keys(space, name, entry):

@@ -1,4 +1,4 @@
-"""A progress bar with an ETA on a terminal, plain lines elsewhere."""
+"""Progress bars with an ETA on a terminal, plain lines elsewhere."""
 
 import keras
 from rich.progress import (
@@ -13,7 +13,44 @@ from rich.progress import (
 from recipes.ingredients.command_line import console
 
 
-class EpochProgress(keras.callbacks.Callback):
+class _Bar:
+    """A bar on a terminal; nothing elsewhere. Use it in a `with` block."""
+
+    def __init__(self, unit, total, done=0):
+        self.total, self.done, self.bar = total, done, None
+        if console.is_terminal:
+            self.bar = Progress(
+                unit,
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                "ETA",
+                TimeRemainingColumn(),
+                console=console,
+            )
+
+    def __enter__(self):
+        if self.bar:
+            self.bar.start()
+            self.task = self.bar.add_task("", total=self.total, completed=self.done)
+        return self
+
+    def __exit__(self, *exception):
+        """Leaves the terminal as it was, however the work ended."""
+        if self.bar:
+            self.bar.stop()
+
+    def advance(self, unit, text):
+        """Moves on by one; `text` says what it came to."""
+        self.done += 1
+        if self.bar:
+            self.bar.update(self.task, completed=self.done, description=text)
+        elif self.done % max(1, self.total // 20) == 0 or self.done == self.total:
+            console.print(f"{unit} {self.done}/{self.total}: {text}", markup=False, soft_wrap=True)
+
+
+class EpochProgress(_Bar, keras.callbacks.Callback):
     """Shows how far a training is and what its last epoch came to; use it in a `with` block.
 
     Args:
@@ -22,40 +59,37 @@ class EpochProgress(keras.callbacks.Callback):
     """
 
     def __init__(self, epochs, first_epoch=0):
-        super().__init__()
-        self.epochs, self.first_epoch = epochs, first_epoch
-        self.bar = None
+        keras.callbacks.Callback.__init__(self)
+        _Bar.__init__(self, "epoch", epochs, first_epoch)
 
-    def on_train_begin(self, logs=None):  # noqa: ARG002
-        """Draws the bar, if there is a terminal to draw it on."""
-        if console.is_terminal:
-            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-            self.bar = Progress(
-                "epoch",
-                *columns,
-                TimeElapsedColumn(),
-                "ETA",
-                TimeRemainingColumn(),
-                console=console,
-            )
-            self.bar.start()
-            self.task = self.bar.add_task("", total=self.epochs, completed=self.first_epoch)
-
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
         """Moves on by one epoch."""
-        line = (
+        self.advance(
+            "epoch",
             f"loss {logs['loss']:.4f}, validation loss {logs['val_loss']:.4f},"
-            f" validation accuracy {logs['val_accuracy']:.4f}"
+            f" validation accuracy {logs['val_accuracy']:.4f}",
         )
-        if self.bar:
-            self.bar.update(self.task, completed=epoch + 1, description=line)
-        elif (epoch + 1) % max(1, self.epochs // 20) == 0 or epoch + 1 == self.epochs:
-            console.print(f"epoch {epoch + 1}/{self.epochs}: {line}")
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *exception):
-        """Leaves the terminal as it was, however the training ended."""
-        if self.bar:
-            self.bar.stop()
+class TrialProgress(_Bar):
+    """Shows how far a search is and its best score so far; use it in a `with` block.
+
+    Args:
+        trials: Trials of the whole search.
+    """
+
+    def __init__(self, trials):
+        super().__init__("trial", trials)
+        self.best = None
+
+    def ended(self, record):
+        """Moves on by one trial.
+
+        Args:
+            record: `TrialRecord` of the trial that ended.
+        """
+        if record.score is not None and (self.best is None or record.score > self.best):
+            self.best = record.score
+        score = f"{record.score:.4f}" if record.score is not None else record.status.lower()
+        best = "none" if self.best is None else f"{self.best:.4f}"
+        self.advance("trial", f"score {score}, best {best}")

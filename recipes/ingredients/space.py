@@ -36,8 +36,10 @@ BY_OPTIMIZER = {
 
 @dataclasses.dataclass(frozen=True)
 class SpaceSettings:
-    """What is searched. Each hyperparameter's flag takes a value that fixes it (0.01), two ends on
-    its own scale (0.001:0.1), or values to choose from (32,64).
+    """What is searched.
+
+    Each hyperparameter's flag takes a value that fixes it (0.01), two ends on its own scale
+    (0.001:0.1), or values to choose from (32,64).
     """
 
     space: Path | None = None
