@@ -17,6 +17,7 @@ Optimization", JMLR 13.
 
 import dataclasses
 import time
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Literal
@@ -37,7 +38,15 @@ from recipes.ingredients.evaluation import evaluate
 from recipes.ingredients.progress import TrialProgress
 from recipes.ingredients.run_directory import RunSettings, open_run
 from recipes.ingredients.space import SpaceSettings, search_space
-from tuning import Choices, OneByOneTuner, Records, first_order_importance, oracles, own_name
+from tuning import (
+    Choices,
+    Integers,
+    OneByOneTuner,
+    Records,
+    first_order_importance,
+    oracles,
+    own_name,
+)
 
 STRATEGIES = {
     "random": oracles.RandomOracle,
@@ -327,7 +336,8 @@ def verdict(finalists):
     if len(finalists) < 2 or len(finalists[0].accuracies) < 2:
         return "one finalist or one seed alone cannot be compared"
     first, second = finalists[:2]
-    p = ttest_ind(first.accuracies, second.accuracies, equal_var=False).pvalue
+    with warnings.catch_warnings(action="ignore"):  # scipy's, where all seeds agree
+        p = ttest_ind(first.accuracies, second.accuracies, equal_var=False).pvalue
     if not p < 0.05:
         return f"trials {first.trial} and {second.trial} cannot be told apart (p = {p:.2f})"
     return f"trial {first.trial} is better than trial {second.trial} (p = {p:.3f})"
@@ -338,7 +348,8 @@ def advice(best, space, trials, importances):
     sentences = [
         f"the best {name}, {format_value(best[name])}, sits at an edge of its range: search beyond."
         for name in space.priorities
-        if is_at_edge(space[name].range, best[name])
+        if len({trial.values[name] for trial in trials}) > 1
+        and is_at_edge(space[name].range, best[name])
     ]
     scored = [trial for trial in trials if trial.score is not None]
     top = sorted(scored, key=lambda trial: -trial.score)[: max(2, len(scored) // 4)]
@@ -360,9 +371,11 @@ def is_at_edge(scale, value):
     if isinstance(scale, Choices):
         numbers = not isinstance(scale.values[0], str | bool)
         return numbers and value in (min(scale.values), max(scale.values))
-    if value in (scale.low, scale.high):
-        return True
-    return isinstance(value, float) and not EDGE <= scale.to_unit(value) <= 1 - EDGE
+    if not scale.contains(value):  # a default outside the range
+        return False
+    if isinstance(scale, Integers):
+        return value in (scale.low, scale.high)
+    return not EDGE <= scale.to_unit(value) <= 1 - EDGE
 
 
 def trials_table(trials, most=10):

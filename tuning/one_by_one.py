@@ -65,6 +65,7 @@ class OneByOneTuner(keras_tuner.Tuner):
     def _build_hypermodel(self, hp):
         model = super()._build_hypermodel(hp)
         if "tuner/trial_id" in hp.values:
+            model.optimizer.build(model.trainable_variables)  # else its state is not restored
             model.load_weights(self._get_checkpoint_fname(hp.values["tuner/trial_id"]))
         return model
 

@@ -1,0 +1,149 @@
+import csv
+from pathlib import Path
+
+import keras
+import keras_tuner
+import numpy as np
+import tensorflow as tf
+
+from tuning import OneByOneTuner
+from tuning.oracles import HyperbandOracle, RandomOracle
+
+OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
+
+
+def build(hp):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, activation="softmax")])
+    learning_rate = hp.Float("learning_rate", 1e-2, 1.0, sampling="log")
+    hp.Choice("batch_size", [8, 16])
+    model.compile(
+        keras.optimizers.SGD(learning_rate, momentum=0.9),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+class DivergeAt(keras.callbacks.Callback):
+    """Makes the loss of an epoch NaN for real: by weights that are no numbers."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
+        if epoch == self.epoch:
+            self.model.set_weights([np.full_like(w, np.nan) for w in self.model.get_weights()])
+
+
+class OneByOneTunerTest(tf.test.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
+        self.x = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+        self.labels = (self.x[:, 0] > 0).astype(np.int64)
+
+    def tuner(self, oracle=None, **arguments):
+        oracle = oracle or RandomOracle(OBJECTIVE, max_trials=3, seed=1)
+        where = {"directory": self.folder, "project_name": "search"}
+        return OneByOneTuner(oracle, build, **where | arguments)
+
+    def search(self, tuner, **arguments):
+        data = {"validation_data": (self.x, self.labels), "epochs": 3}
+        tuner.search(self.x, self.labels, verbose=0, **data | arguments)
+        return tuner.records.trials
+
+    def rows(self, name):
+        with (self.folder / "search" / name).open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def test_trials_are_recorded_with_their_curves(self):
+        seen = []
+        trials = self.search(self.tuner(on_trial=seen.append))
+        self.assertEqual(seen, trials)
+        self.assertLen(trials, 3)
+        curves = self.rows("curves.csv")
+        for row, trial in zip(self.rows("trials.csv"), trials, strict=True):
+            curve = [float(c["val_accuracy"]) for c in curves if c["trial"] == row["trial"]]
+            self.assertLen(curve, 3)
+            self.assertAllClose(float(row["score"]), max(curve))
+            self.assertEqual(int(row["best_epoch"]), 1 + int(np.argmax(curve)))
+            self.assertEqual(set(trial.values), {"learning_rate", "batch_size"})
+
+    def test_the_same_seed_gives_the_same_scores(self):
+        def losses(name):
+            self.search(self.tuner(project_name=name))
+            with (self.folder / name / "curves.csv").open() as file:
+                return [float(row["loss"]) for row in csv.DictReader(file)]
+
+        self.assertAllClose(losses("a"), losses("b"), rtol=1e-5)
+
+    def test_a_trial_that_diverges_at_once_has_failed_and_ends_no_search(self):
+        trials = self.search(self.tuner(), callbacks=[DivergeAt(0)])
+        self.assertEqual([trial.status for trial in trials], ["FAILED"] * 3)
+        self.assertEqual([trial.score for trial in trials], [None] * 3)
+        self.assertIn("val_accuracy must be finite", trials[0].reason)
+        self.assertLen(self.rows("curves.csv"), 3)  # no epoch after the first
+
+    def test_a_trial_that_diverges_later_keeps_its_best_epoch(self):
+        trials = self.search(self.tuner(), callbacks=[DivergeAt(2)])
+        curves = self.rows("curves.csv")
+        for trial in trials:
+            accuracies = [float(c["val_accuracy"]) for c in curves if c["trial"] == trial.trial]
+            self.assertEqual(trial.status, "COMPLETED")
+            self.assertAllClose(trial.score, max(accuracies[:2]))
+
+    def test_a_builder_that_raises_fails_its_trial_with_the_reason(self):
+        def fail(hp):
+            model = build(hp)
+            if hp.get("batch_size") == 8:
+                raise keras_tuner.errors.FailedTrialError("eight is not liked")
+            return model
+
+        oracle = RandomOracle(OBJECTIVE, max_trials=4, seed=3)
+        tuner = OneByOneTuner(oracle, fail, directory=self.folder, project_name="search")
+        for trial in self.search(tuner):
+            failed = trial.values["batch_size"] == 8
+            self.assertEqual(trial.status, "FAILED" if failed else "COMPLETED")
+            self.assertEqual("eight is not liked" in trial.reason, failed)
+
+    def test_hyperbands_epochs_are_trained_and_its_trials_go_on_from_the_earlier_ones(self):
+        oracle = HyperbandOracle(OBJECTIVE, max_epochs=3, factor=3, max_trials=5, seed=0)
+        self.search(self.tuner(oracle), epochs=100)
+        curves = self.rows("curves.csv")
+        for trial_id, trial in oracle.trials.items():
+            values = trial.hyperparameters.values
+            epochs = [int(row["epoch"]) for row in curves if row["trial"] == trial_id]
+            first, last = values["tuner/initial_epoch"], values["tuner/epochs"]
+            self.assertEqual(epochs, list(range(first + 1, last + 1)))
+        promoted = [
+            t for t in oracle.trials.values() if "tuner/trial_id" in t.hyperparameters.values
+        ]
+        self.assertNotEmpty(promoted)
+        for trial in promoted:
+            before = trial.hyperparameters.values["tuner/trial_id"]
+            loss = {
+                t: [float(row["loss"]) for row in curves if row["trial"] == t]
+                for t in (before, trial.trial_id)
+            }
+            self.assertLess(loss[trial.trial_id][0], loss[before][0])
+
+    def test_a_search_stopped_in_a_trial_goes_on_with_the_trials_it_would_have_had(self):
+        class Stop(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
+                raise KeyboardInterrupt
+
+        with self.assertRaises(KeyboardInterrupt):
+            self.search(self.tuner(), callbacks=[Stop()])
+        again = self.tuner()
+        self.search(again)
+        undisturbed = self.tuner(project_name="undisturbed")
+        self.search(undisturbed)
+        self.assertEqual(
+            [trial.values for trial in again.records.trials],
+            [trial.values for trial in undisturbed.records.trials],
+        )
+
+
+if __name__ == "__main__":
+    tf.test.main()
