@@ -34,7 +34,7 @@ def foreign_builder(hp):
 class WithATunerTest(tf.test.TestCase, parameterized.TestCase):
     def search(self, name, builder):
         folder = Folder(self)
-        oracle = make(name, keras_tuner.HyperParameters(), folder.new(), max_trials=24)
+        oracle = make(name, keras_tuner.HyperParameters(), folder.new(), max_trials=24, saves=True)
         tuner = MadeUpTuner(builder, oracle=oracle, directory=folder.new(), project_name="search")
         tuner.search(verbose=0)
         return oracle
