@@ -47,7 +47,8 @@ pictures: $(VENV)/installed  ## make the README's pictures anew
 	cp runs/pictures/train/figure.png pictures/train.png
 
 bench: $(VENV)/installed-dev  ## measure the project beside its peers, in one run
-	$(BIN)/python -m benchmarks.batch_norm $(ARGS)
+	$(BIN)/python -m benchmarks.batch_norm
+	$(BIN)/python -m benchmarks.search_quality
 
 test: $(VENV)/installed-dev  ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)

@@ -96,16 +96,16 @@ class OneByOneTunerTest(tf.test.TestCase):
     def test_a_builder_that_raises_fails_its_trial_with_the_reason(self):
         def fail(hp):
             model = build(hp)
-            if hp.get("batch_size") == 8:
-                raise keras_tuner.errors.FailedTrialError("eight is not liked")
+            if hp.get("batch_size") == 16:
+                raise keras_tuner.errors.FailedTrialError("sixteen is not liked")
             return model
 
         oracle = RandomOracle(OBJECTIVE, max_trials=4, seed=3)
         tuner = OneByOneTuner(oracle, fail, directory=self.folder, project_name="search")
         for trial in self.search(tuner):
-            failed = trial.values["batch_size"] == 8
+            failed = trial.values["batch_size"] == 16
             self.assertEqual(trial.status, "FAILED" if failed else "COMPLETED")
-            self.assertEqual("eight is not liked" in trial.reason, failed)
+            self.assertEqual("sixteen is not liked" in trial.reason, failed)
 
     def test_hyperbands_epochs_are_trained_and_its_trials_go_on_from_the_earlier_ones(self):
         oracle = HyperbandOracle(OBJECTIVE, max_epochs=3, factor=3, max_trials=5, seed=0)

@@ -102,7 +102,7 @@ class ByPriorityOracle(Reliable, keras_tuner.Oracle):
         space = self.hyperparameters.space
         mine = [hp for hp in unit_cube.searched(space) if hp.name in names]
         for _ in range(DRAWS):
-            point = iter(halton_point([self.seed, self._tier], self._seed_state, len(mine)))
+            point = iter(halton_point((self.seed, self._tier), self._seed_state, len(mine)))
             self._seed_state += 1
             units = {id(hp): next(point) for hp in mine}
             values = {}

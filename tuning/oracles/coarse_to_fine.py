@@ -9,10 +9,15 @@ from tuning.oracles.quasi_random import next_halton_values
 from tuning.oracles.reliable import Reliable
 
 PARENTS = 8
+"""The best trials so far that candidates come from."""
 KEPT = 0.5
+"""Probability that a coordinate is its parent's."""
 SHRINKAGE = 0.8
+"""Width of a box relative to the last round's; 1 is the whole space."""
 CANDIDATES = 8
+"""Candidates for each trial of a round."""
 REACH = 0.2
+"""Distance in which the say of a neighbour falls to 1 / e."""
 
 
 class CoarseToFineOracle(Reliable, keras_tuner.Oracle):

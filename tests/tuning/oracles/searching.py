@@ -33,8 +33,8 @@ ORACLES = {
 }
 
 
-def make(name, hp, directory, max_trials=20, seed=0, objective=None, **more):
-    """An oracle of `ORACLES` that saves into a directory."""
+def make(name, hp, directory, max_trials=20, seed=0, objective=None, saves=False, **more):
+    """An oracle of `ORACLES`; one that saves writes all its trials into a directory."""
     kind, arguments = ORACLES[name]
     oracle = kind(
         objective or keras_tuner.Objective("score", "max"),
@@ -46,6 +46,8 @@ def make(name, hp, directory, max_trials=20, seed=0, objective=None, **more):
     )
     oracle.verbose = 0
     oracle._set_project_dir(directory, "search")
+    if not saves:
+        oracle.save = oracle._save_trial = lambda *_: None
     return oracle
 
 

@@ -157,7 +157,7 @@ class BehaviourTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.product(name=NAMES, ended=(0, 1, 5, 9, 14), running=(0, 3))
     def test_a_search_restored_at_any_point_has_the_same_future(self, name, ended, running):
-        oracle = self.make(name, seed=7)
+        oracle = self.make(name, seed=7, saves=True)
         for _ in range(ended):
             (trial,), _ = hand_out(oracle, 1)
             end(oracle, trial, bowl(own_values(trial.hyperparameters)))
@@ -179,7 +179,8 @@ class BehaviourTest(tf.test.TestCase, parameterized.TestCase):
 
     @each_oracle
     def test_a_reloaded_search_with_more_trials_goes_on(self, name):
-        oracle = run(self.make(name, max_trials=10))
+        oracle = run(self.make(name, max_trials=10, saves=True))
+        oracle.save()
         more = make(name, classifier(), self.folder.copy(oracle._directory), max_trials=25)
         more.reload()
         first, everything = values_of(oracle), values_of(run(more))

@@ -1,0 +1,190 @@
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from recipes import search
+from recipes.ingredients.data import DataSettings
+from recipes.ingredients.errors import BadInput, RunFailed
+from recipes.ingredients.run_directory import RunSettings
+from recipes.ingredients.space import SpaceSettings, search_space
+from recipes.search import STRATEGIES, Settings
+from tuning import Choices, Fixed, Integers, TrialRecord
+
+ROOT = Path(__file__).parents[2]
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class SearchTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
+
+    def settings(self, scope=None, where=None, **own):
+        small = {"trials": 6, "epochs": 1, "finalists": 2, "final_seeds": 2}
+        return Settings(
+            DataSettings("iris", validation_share=0.2),
+            SpaceSettings(**scope or {}),
+            RunSettings(self.folder / "run", **where or {}),
+            **small | own,
+        )
+
+    @parameterized.parameters(*STRATEGIES)
+    def test_each_strategy_keeps_its_budget_and_its_space_and_leaves_a_whole_run(self, strategy):
+        result = search.main(self.settings(strategy=strategy))
+        trials = rows_of(self.folder / "run/trials.csv")
+        self.assertBetween(len(trials), 1 if strategy == "grid" else 6, 6)
+        for trial in trials:
+            self.assertEqual(trial["status"], "COMPLETED")
+            self.assertBetween(float(trial["learning_rate"]), 1e-4, 1.0)
+            self.assertBetween(int(trial["hidden_units"]), 50, 100)
+            self.assertIn(trial["batch_size"], ("32", "64", "128", "256"))
+            self.assertBetween(float(trial["sgd_momentum"]), 0.9, 0.999)
+        summary = json.loads((self.folder / "run/summary.json").read_text())
+        self.assertEqual(summary["test_accuracy"], result.test_accuracy)
+        self.assertEqual(summary["trials"], {"COMPLETED": len(trials)})
+        self.assertEqual(set(summary["best"]), set(summary["importance"]) or set(summary["best"]))
+        self.assertLen(summary["finalists"][0]["accuracies"], 2)
+        model = keras.models.load_model(self.folder / "run/model.keras", compile=False)
+        columns = {name: np.zeros((1, 1), np.float32) for name in model.input}
+        self.assertAllClose(np.sum(model.predict(columns, verbose=0)), 1.0)
+
+    def test_the_budget_of_a_grid_is_said_before_it_is_run(self):
+        command = [sys.executable, "-m", "recipes.search", "--strategy", "grid", "--data", "iris"]
+        small = ["--trials", "3", "--epochs", "1", "--finalists", "1", "--final-seeds", "1"]
+        where = ["--run-directory", str(self.folder / "run")]
+        done = subprocess.run(
+            [*command, *small, *where], cwd=ROOT, text=True, capture_output=True, check=True
+        )
+        self.assertIn("grid of 3 trials, the largest within 3", done.stdout)
+        self.assertLess(done.stdout.index("grid of 3"), done.stdout.index("trial 1/3"))
+        self.assertTrue(done.stdout.rstrip().endswith(str(self.folder / "run")))
+
+    def test_adam_is_searched_by_its_own_hyperparameters(self):
+        result = search.main(self.settings(optimizer="adam"))
+        self.assertContainsSubset({"adam_beta_1", "adam_beta_2", "adam_epsilon"}, result.best)
+        self.assertNotIn("sgd_momentum", result.best)
+
+    def test_a_finished_search_that_is_resumed_says_what_it_came_to(self):
+        first = search.main(self.settings())
+        self.assertEqual(search.main(self.settings(where={"resume": True})), first)
+
+    def test_a_search_in_which_nothing_is_finite_fails_with_the_reason(self):
+        scope = {"learning_rate": "1e37"}
+        settings = self.settings(scope, use_batch_norm=False, trials=2)
+        with self.assertRaisesRegex(RunFailed, "no trial had a finite score.*must be finite"):
+            search.main(settings)
+        statuses = [row["status"] for row in rows_of(self.folder / "run/trials.csv")]
+        self.assertEqual(statuses, ["FAILED", "FAILED"])
+
+    @parameterized.parameters("trials", "epochs", "finalists", "final_seeds")
+    def test_budgets_below_one_are_refused(self, name):
+        with self.assertRaisesRegex(BadInput, f"{name} must be 1 or more"):
+            self.settings(**{name: 0})
+
+
+class SearchSpaceTest(tf.test.TestCase, parameterized.TestCase):
+    def test_the_default_space_is_the_subjects(self):
+        space = search_space(SpaceSettings(), "momentum")
+        self.assertEqual(
+            {h.name: (h.priority, h.default) for h in space},
+            {
+                "learning_rate": (1, 0.01),
+                "sgd_momentum": (2, 0.9),
+                "hidden_units": (2, 64),
+                "batch_size": (2, 64),
+                "hidden_layers": (3, 2),
+                "learning_rate_decay": (3, 0.0),
+            },
+        )
+        units = np.linspace(0, 1, 1001)
+        self.assertAllClose(
+            np.mean(space["sgd_momentum"].range.from_unit(units) > 0.99), 0.5, atol=2e-3
+        )
+        rates = space["learning_rate"].range.from_unit(units)
+        for low in (1e-4, 1e-3, 1e-2, 1e-1):
+            share = np.mean((rates >= low) & (rates < 10 * low))
+            self.assertAllClose(share, 0.25, atol=2e-3)
+
+    def test_flags_fix_narrow_widen_and_choose(self):
+        flags = SpaceSettings(
+            learning_rate="1e-5:0.1", hidden_layers="3", batch_size="16,64", hidden_units="10:20"
+        )
+        space = search_space(flags, "rmsprop")
+        self.assertEqual(
+            (space["learning_rate"].range.low, space["learning_rate"].range.high), (1e-5, 0.1)
+        )
+        self.assertEqual(space["hidden_layers"].range, Fixed(3))
+        self.assertEqual(space["batch_size"].range, Choices((16, 64)))
+        self.assertEqual(space["hidden_units"].range, Integers(10, 20))
+        self.assertNotIn("sgd_momentum", space)
+
+    def test_a_file_changes_the_space_and_flags_go_before_it(self):
+        path = Path(self.create_tempdir().full_path) / "space.toml"
+        path.write_text("hidden_layers = 3\n[learning_rate]\nlow = 1e-3\n")
+        space = search_space(SpaceSettings(space=path, hidden_layers="2"), "momentum")
+        self.assertEqual(space["hidden_layers"].range, Fixed(2))
+        self.assertEqual(space["learning_rate"].range.low, 1e-3)
+
+    def test_tiers_limit_what_is_searched(self):
+        space = search_space(SpaceSettings(tiers="1,3"), "momentum")
+        self.assertEqual(
+            set(space.priorities), {"learning_rate", "hidden_layers", "learning_rate_decay"}
+        )
+        self.assertEqual(space.defaults["sgd_momentum"], 0.9)
+
+    @parameterized.parameters(
+        ({"learning_rate": "0:1"}, "learning_rate|low"),
+        ({"learning_rate": "1:0.1"}, "high"),
+        ({"learning_rate": "x"}, "must be a number.*Received: x"),
+        ({"sgd_momentum": "0.9:1"}, "high"),
+        ({"adam_beta_1": "0.9"}, "adam_beta_1"),
+        ({"hidden_layers": "1.5:3"}, "low must be an integer"),
+        ({"tiers": "5"}, "tiers must be"),
+        ({"tiers": ""}, "tiers must be"),
+        ({"tiers": "4"}, "must leave something to search"),
+        ({"space": Path("no such file.toml")}, "no such file.toml"),
+    )
+    def test_what_cannot_be_a_space_is_refused(self, changes, pattern):
+        with self.assertRaisesRegex(BadInput, pattern):
+            search_space(SpaceSettings(**changes), "momentum")
+
+
+class AdviceTest(tf.test.TestCase):
+    def test_a_best_value_at_an_edge_is_warned_of_and_one_inside_is_not(self):
+        space = search_space(SpaceSettings(tiers="1,2"), "momentum")
+
+        def trial(number, **values):
+            values = {**space.defaults, **values}
+            return TrialRecord(
+                str(number), "COMPLETED", values["learning_rate"], 1, 1.0, "", values
+            )
+
+        trials = [trial(i, learning_rate=10 ** (-4 + i / 5), batch_size=64) for i in range(21)]
+        at_edge = search.advice(trials[-1].values, space, trials, [])
+        self.assertRegex(at_edge[0], "learning_rate, 1, sits at an edge")
+        inside = search.advice(trials[10].values, space, trials, [])
+        self.assertNotRegex(" ".join(inside), "edge")
+
+    def test_finalists_are_told_apart_only_where_seeds_agree(self):
+        def finalist(*accuracies):
+            return search.Finalist("1", {}, 0.9, accuracies)
+
+        self.assertIn("is better", search.verdict([finalist(0.98, 0.981), finalist(0.9, 0.901)]))
+        self.assertIn("cannot be told", search.verdict([finalist(0.9, 1.0), finalist(0.91, 0.98)]))
+        self.assertIn("cannot be told", search.verdict([finalist(0.9, 0.9), finalist(0.9, 0.9)]))
+        self.assertIn("cannot be compared", search.verdict([finalist(0.9, 0.9)]))
+
+
+if __name__ == "__main__":
+    tf.test.main()
