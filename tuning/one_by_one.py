@@ -14,9 +14,10 @@ from tuning.space import own_values
 class OneByOneTuner(keras_tuner.Tuner):
     """A `keras_tuner.Tuner` that records each trial and knows a diverged one.
 
-    A training whose loss becomes NaN or infinite is ended; that epoch's metrics count as NaN, since
-    an accuracy computed from such weights means nothing. The trial's score is its best epoch
-    before that; if there is none, it has failed (with an oracle of `tuning.oracles`).
+    A training whose loss or validation loss becomes NaN or infinite is ended; that epoch's metrics
+    count as NaN, since an accuracy computed from such weights means nothing. The trial's score is
+    its best epoch before that; if there is none, it has failed (with an oracle of
+    `tuning.oracles`).
 
     A hyperparameter named `batch_size` is also the batch size of `fit`. What Hyperband wants of a
     trial (its epochs, and the earlier trial whose weights it goes on from) is done.
@@ -98,19 +99,24 @@ class OneByOneTuner(keras_tuner.Tuner):
 
 
 class StopWhenDiverged(keras.callbacks.Callback):
-    """Ends a training after the epoch in which its loss became NaN or infinite."""
+    """Ends a training after the epoch that left it diverged."""
 
     def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
-        """Looks at the epoch's loss."""
-        if not math.isfinite((logs or {}).get("loss", 0.0)):
+        """Looks at the epoch's losses."""
+        if _has_diverged(logs or {}):
             self.model.stop_training = True
+
+
+def _has_diverged(metrics):
+    # The validation loss too: the training loss of the last step is from before its update.
+    return not all(math.isfinite(metrics.get(name, 0.0)) for name in ("loss", "val_loss"))
 
 
 def _best_epoch(history, objective):
     """Metrics and number (from 0) of the best epoch; of the last one if none is finite."""
     epochs = [dict(zip(history, row, strict=True)) for row in zip(*history.values(), strict=True)]
     for metrics in epochs:
-        if not math.isfinite(metrics.get("loss", 0.0)):
+        if _has_diverged(metrics):
             metrics[objective.name] = math.nan
     finite = [i for i, m in enumerate(epochs) if math.isfinite(objective.get_value(m))]
     if not finite:

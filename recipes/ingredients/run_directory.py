@@ -44,8 +44,9 @@ class Run:
     """What the run came to if it was finished before, else None."""
 
     def write_json(self, name, value):
-        """Writes `value` as JSON to the file `name` of the run, atomically."""
-        text = json.dumps(value, indent=2, default=str, allow_nan=False, ensure_ascii=False)
+        """Writes `value` as JSON to the file `name` of the run, atomically; null for NaN."""
+        value = json.loads(json.dumps(value, default=str), parse_constant=lambda _: None)
+        text = json.dumps(value, indent=2, ensure_ascii=False)
         files.write_atomically(self.path / name, text + "\n")
 
     def finish(self, summary):
