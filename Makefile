@@ -39,7 +39,7 @@ predict: $(VENV)/installed  ## predict with a trained model: ARGS="--model runs/
 
 tensorboard: $(VENV)/installed  ## show all runs on http://127.0.0.1:6006
 	@mkdir -p runs
-	$(BIN)/tensorboard --logdir runs --host 127.0.0.1 $(ARGS)
+	$(BIN)/python -c 'import recipes, tensorboard.main as t; t.run_main()' --logdir runs --host 127.0.0.1 $(ARGS)
 
 pictures: $(VENV)/installed  ## make the README's pictures anew
 	$(BIN)/python -m recipes.train --run-directory runs/pictures/train --overwrite

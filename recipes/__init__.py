@@ -10,6 +10,14 @@ import os
 import sys
 import tempfile
 
+
+def _without_traceback(kind, exception, trace, others=sys.excepthook):
+    """Ctrl-C, while all this is imported, is nothing to explain."""
+    if not issubclass(kind, KeyboardInterrupt):
+        others(kind, exception, trace)
+
+
+sys.excepthook = _without_traceback
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -38,5 +46,6 @@ with _standard_error_held_back():
 
     tensorflow.config.list_physical_devices()  # says what it thinks of missing drivers
 
+tensorflow.get_logger().setLevel("ERROR")  # many models in one process are no mistake
 keras.config.set_floatx("float32")
 keras.config.set_image_data_format("channels_last")

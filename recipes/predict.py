@@ -5,7 +5,7 @@ and the probability of each class. The saved model takes raw inputs: columns are
 images are resized to its size.
 
     make predict ARGS="--model runs/train/2026-01-31-120000/model.keras --input new.csv"
-    make predict                        # the latest model, on the digits it comes from
+    make predict                        # the latest model, on the data it was trained on
 
 Takes about 10 seconds, most of them TensorFlow's start.
 
@@ -15,6 +15,8 @@ Source: Keras's saved models in safe mode, https://keras.io/api/models/model_sav
 import csv
 import dataclasses
 import io
+import json
+import zipfile
 from pathlib import Path
 
 import keras
@@ -34,8 +36,9 @@ class Settings:
 
     model: Path | None = None
     """A `model.keras` that a recipe saved; the latest one of `recipes.train` if not named."""
-    input: str = "digits"
-    """A .csv, a .npz (`x`), a folder of images, or the name of a data set that ships."""
+    input: str = ""
+    """A .csv, a .npz (`x`), a folder of images, or the name of a data set that ships; what the
+    model was trained on if not named."""
     output: Path = Path("predictions.csv")
     """CSV file to write: input, class, then one probability for each class, by its name."""
     overwrite: bool = False
@@ -61,16 +64,29 @@ def main(settings):
     Returns:
         A `Result`.
     """
-    if settings.output.exists() and not settings.overwrite:
-        raise BadInput(f"{settings.output} exists: give --overwrite or another --output.")
+    output = checked_output(settings)
     path = settings.model or latest_model()
     model = load_model(path)
     class_names = names_of_classes(model, path)
-    inputs, identifiers = read_inputs(settings.input, model)
+    inputs, identifiers = read_inputs(settings.input or training_data(path), model)
     probabilities = model.predict(inputs, batch_size=1024, verbose=0)
-    write(settings.output, identifiers, class_names, probabilities)
-    report(path, class_names, probabilities, settings.output)
-    return Result(settings.output, class_names, probabilities)
+    write(output, identifiers, class_names, probabilities)
+    report(path, class_names, probabilities, output)
+    return Result(output, class_names, probabilities)
+
+
+def checked_output(settings):
+    """The output file, links followed, once it is sure that it may and can be written."""
+    output = settings.output.resolve()
+    if not output.parent.is_dir():
+        raise BadInput(f"output must be in an existing folder. Received: {settings.output}.")
+    if output.exists() and not output.is_file():
+        raise BadInput(
+            f"output must be a file. Received: {settings.output}, which is something else."
+        )
+    if output.exists() and not settings.overwrite:
+        raise BadInput(f"{settings.output} exists: give --overwrite or another --output.")
+    return output
 
 
 def latest_model():
@@ -81,16 +97,28 @@ def latest_model():
     return found[-1]
 
 
+def training_data(path):
+    """What the run that a model lies in was trained on."""
+    try:
+        return json.loads((path.parent / "settings.json").read_text())["data"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput("input must be named, for the model does not lie in a run.") from None
+
+
 def load_model(path):
     """Loads a saved model in Keras's safe mode, in which a file cannot bring code of its own."""
     if not path.is_file():
         raise BadInput(f"model must be a .keras file. Received: {path}, which is no file.")
+    if not zipfile.is_zipfile(path):
+        raise BadInput(
+            f"model must be a .keras file. Received: {path}, which is damaged or another."
+        )
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # whatever a damaged or foreign file makes Keras raise
-        reason = str(error).strip().partition("\n")[0]
+    except Exception as error:  # whatever a foreign file makes Keras raise
         raise BadInput(
-            f"model must be a .keras file that a recipe saved. Received: {path}: {reason}"
+            f"model must be a .keras file that a recipe saved. Received: {path}, which Keras cannot"
+            f" load in safe mode ({type(error).__name__})."
         ) from None
 
 
@@ -115,11 +143,16 @@ def write(path, identifiers, class_names, probabilities):
 def report(model_path, class_names, probabilities, output):
     """Says how many rows fell into each class."""
     counts = np.bincount(probabilities.argmax(axis=1), minlength=len(class_names))
-    console.print(f"model: {model_path}", soft_wrap=True, markup=False)
+    console.print(f"model: {model_path}", soft_wrap=True)
     for name, count in zip(class_names, counts, strict=True):
         if count:
-            console.print(f"{name}: {count}", markup=False)
-    console.print(f"predictions: {output}", soft_wrap=True, markup=False)
+            console.print(f"{shown(name)}: {count}", soft_wrap=True)
+    console.print(f"predictions: {output}", soft_wrap=True)
+
+
+def shown(name):
+    """A class name on one line."""
+    return " ".join(name.split()) if len(name) <= 60 else f"{' '.join(name[:59].split())}…"
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ from typing import Literal
 import keras
 import keras_tuner
 import numpy as np
-from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 from scipy.stats import ttest_ind
@@ -159,14 +158,15 @@ def main(settings):
     """
     space = search_space(settings.scope, settings.optimizer)
     data = load(settings.dataset)
-    console.print("\n".join(data.description()), markup=False, soft_wrap=True)
+    console.print("\n".join(data.description()), soft_wrap=True)
+    features = data.encoded_parts()
+    builder = Builder(settings, space, data, features["train"])
+    builder.build_from(space.defaults)  # what cannot be built is refused before anything is written
     identity = settings.as_dict() | {"data_fingerprint": data.fingerprint}
     with open_run("search", settings.where, identity) as directory:
         if directory.summary:
             return print_summary(directory.summary, directory.path)
         began = time.monotonic()
-        features = data.encoded_parts()
-        builder = Builder(settings, space, data, features["train"])
         oracle = make_oracle(settings, space)
         trials = search(oracle, builder, data, features, settings, directory)
         finalists, model = train_finalists(trials, builder, data, features, settings)
@@ -392,7 +392,7 @@ def trials_table(trials, most=10):
 
 def format_value(value):
     """A hyperparameter's value in a table."""
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def print_summary(summary, path):
@@ -402,14 +402,14 @@ def print_summary(summary, path):
         row = (f"{finalist.score:.4f}", f"{finalist.mean:.4f}", f"{finalist.spread:.4f}")
         table.add_row(finalist.trial, *row, str(len(finalist.accuracies)))
     console.print(table)
-    console.print(f"{summary['verdict']}.", markup=False)
+    console.print(f"{summary['verdict']}.")
     started = sum(summary["trials"].values())
     table = Table("hyperparameter", "share of variance", title=f"importance, from {started} trials")
     for name, share in summary["importance"].items():
         table.add_row(name, f"{share:.2f}")
     console.print(table)
     for sentence in summary["advice"]:
-        console.print(sentence, markup=False, soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
     failed = started - summary["trials"].get("COMPLETED", 0)
     best = ", ".join(f"{name} {format_value(value)}" for name, value in summary["best"].items())
     table = Table("result", "value", title=f"{summary['settings']['data']}: the winner")
@@ -419,8 +419,8 @@ def print_summary(summary, path):
     table.add_row("trials", f"{started}, {failed} failed")
     table.add_row("seconds", f"{summary['seconds']:.1f}")
     console.print(table)
-    console.print(f"winner: {best}", markup=False, soft_wrap=True)
-    console.print(f"run directory: {path}", markup=False, soft_wrap=True)
+    console.print(f"winner: {best}", soft_wrap=True)
+    console.print(f"run directory: {path}", soft_wrap=True)
     return Result(
         path,
         summary["best"],

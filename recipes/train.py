@@ -15,11 +15,11 @@ and 2, https://arxiv.org/abs/1502.03167.
 """
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import keras
 import numpy as np
-from rich.markup import escape
 from rich.table import Table
 
 from recipes.ingredients import figures
@@ -31,7 +31,7 @@ from recipes.ingredients.epoch_records import EpochRecords
 from recipes.ingredients.errors import BadInput
 from recipes.ingredients.evaluation import evaluate
 from recipes.ingredients.progress import EpochProgress
-from recipes.ingredients.run_directory import RunSettings, open_run
+from recipes.ingredients.run_directory import RUNS, RunSettings, open_run
 from tuning.dashboard import EventFile
 
 
@@ -55,7 +55,9 @@ class Settings:
         for name, least in (("epochs", 1), ("patience", 0), ("seed", 0)):
             value = getattr(self, name)
             if not least <= value < 2**31:
-                raise BadInput(f"{name} must be {least} or more. Received: {name}={value}.")
+                raise BadInput(
+                    f"{name} must be from {least} to {2**31 - 1}. Received: {name}={value}."
+                )
 
     def as_dict(self):
         """All settings but where the run is written, flat, by the names of their flags."""
@@ -84,15 +86,15 @@ def main(settings):
         A `Result`.
     """
     data = load(settings.dataset)
-    console.print("\n".join(data.description()), markup=False, soft_wrap=True)
+    console.print("\n".join(data.description()), soft_wrap=True)
+    features = data.encoded_parts()
+    model = build(settings, data, features)
     identity = settings.as_dict() | {"data_fingerprint": data.fingerprint}
     with open_run("train", settings.where, identity) as directory:
         if directory.summary:
             return print_summary(directory.summary, directory.path)
         with EventFile(directory.path / "tensorboard") as events:
             events.hyperparameters(hyperparameters(settings), trial_id=str(directory.path))
-            features = data.encoded_parts()
-            model = build(settings, data, features)
             rows = fit(model, data, features, settings, directory, events)
             complete = join_encoder(data.encoder, model)
             save_classifier(complete, directory.path / "model.keras")
@@ -149,7 +151,7 @@ def draw(rows, evaluation, data, directory, events):
     """Writes `figure.png`, and the same pictures into TensorBoard."""
     images = data.test.x if isinstance(data.test.x, np.ndarray) and data.test.x.ndim > 2 else None
     page = figures.training_figure(rows, evaluation, data.class_names, images)
-    page.savefig(directory.path / "figure.png", dpi=120)
+    figures.save(page, directory.path / "figure.png")
     events.image("confusion_matrix", figures.confusion_figure(evaluation, data.class_names))
     if images is not None:
         mistakes = figures.mistakes_figure(evaluation, data.class_names, images)
@@ -185,9 +187,13 @@ def print_summary(summary, path):
     for name in ("epochs", "parameters", "seconds"):
         table.add_row(name, f"{summary[name]:,}")
     console.print(table)
-    arguments = f"--model {path}/model.keras --input FILE"
-    console.print(f'predict with it: make predict ARGS="{arguments}"', soft_wrap=True)
-    console.print("see its curves:  make tensorboard")
+    model, logs = shlex.quote(f"{path}/model.keras"), shlex.quote(str(path))
+    is_shown = RUNS in path.parents
+    console.print(
+        f"predict with it: make predict ARGS='--model {model} --input FILE'", soft_wrap=True
+    )
+    where = "" if is_shown else f" ARGS='--logdir {logs}'"
+    console.print(f"see its curves:  make tensorboard{where}", soft_wrap=True)
     console.print(f"run directory: {path}", soft_wrap=True)
     numbers = {f.name: summary[f.name] for f in dataclasses.fields(Result)[1:]}
     return Result(path, **numbers)
@@ -197,7 +203,7 @@ def class_table(evaluation, class_names):
     """Precision and recall of each class."""
     table = Table("class", "precision", "recall", "examples", title="test part by class")
     for name, (precision, recall, count) in zip(class_names, evaluation.by_class(), strict=True):
-        table.add_row(escape(name), f"{precision:.3f}", f"{recall:.3f}", str(count))
+        table.add_row(name, f"{precision:.3f}", f"{recall:.3f}", str(count))
     return table
 
 

@@ -112,8 +112,11 @@ def save_classifier(complete, path):
         path: `Path` ending in `.keras`.
     """
     temporary = path.with_name(f".{path.name}.tmp.keras")
-    complete.save(temporary)
-    temporary.replace(path)
+    try:
+        complete.save(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _optimizer(settings, steps_per_epoch):

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from recipes.ingredients.errors import BadInput, RunFailed
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)
 
 
 def run(main, settings_type):
@@ -23,6 +23,8 @@ def run(main, settings_type):
         main: Function from settings to a result.
         settings_type: Frozen dataclass; a docstring under each field is the help of its flag.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal may lack the letters of a class's name
     try:
         main(parse(settings_type, sys.argv[1:]))
     except BadInput as error:
@@ -69,7 +71,7 @@ def _one_line(complaint):
     rows = [row.strip("│ ") for row in complaint.splitlines() if row.startswith("│")]
     sections = [section.strip() for section in re.split("─{5,}", " ".join(rows))]
     similar = re.findall(r"(--[\w-]+)", " ".join(s for s in sections if s.startswith("Perhaps")))
-    message = sections[0] if rows else complaint
+    message = re.sub(r"^Error parsing (?!-)[^:]*: ", "", sections[0] if rows else complaint)
     message += f" Perhaps you meant {' or '.join(dict.fromkeys(similar))}." if similar else ""
     return " ".join(message.split()) + " See --help."
 

@@ -79,11 +79,12 @@ class EpochRecords(keras.callbacks.Callback):
         self.rows.append(row)
         self._write_curves()
         self.events.scalars(epoch + 1, {_tag(k): v for k, v in row.items() if k != "epoch"})
-        if not math.isfinite(row["loss"]):
-            raise RunFailed(
-                f"the loss became {row['loss']} in epoch {epoch + 1}."
-                f" Try a --learning-rate below {self._learning_rate:g}."
-            )
+        for name in ("loss", "validation_loss"):
+            if not math.isfinite(row[name]):
+                raise RunFailed(
+                    f"the {name.replace('_', ' ')} became {row[name]} in epoch {epoch + 1}:"
+                    f" the training diverged. Try a smaller --learning-rate."
+                )
         self._write_checkpoint()
 
     def _write_curves(self):

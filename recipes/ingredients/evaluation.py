@@ -1,9 +1,12 @@
 """What a classifier is worth on one part of the data."""
 
 import dataclasses
+import math
 
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from recipes.ingredients.errors import RunFailed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +38,9 @@ class Evaluation:
 
     def worst_mistakes(self, most):
         """Indices of the wrongly classified examples whose true class seemed least probable."""
-        of_true_class = self.probabilities[np.arange(len(self.labels)), self.labels]
-        order = np.argsort(of_true_class, kind="stable")
-        return [int(i) for i in order if self.predictions[i] != self.labels[i]][:most]
+        wrong = np.flatnonzero(self.predictions != self.labels)
+        of_true_class = self.probabilities[wrong, self.labels[wrong]]
+        return wrong[np.argsort(of_true_class, kind="stable")][:most].tolist()
 
     def by_class(self):
         """Precision, recall and number of examples of each class, as rows `(p, r, n)`.
@@ -64,9 +67,14 @@ def evaluate(model, complete, features, part):
 
     Returns:
         An `Evaluation`; its probabilities are the complete model's.
+
+    Raises:
+        RunFailed: The loss is NaN or infinite.
     """
     loss = model.evaluate(features, part.labels, batch_size=1024, verbose=0, return_dict=True)[
         "loss"
     ]
+    if not math.isfinite(loss):
+        raise RunFailed(f"the loss on the test part is {loss}: the training diverged.")
     probabilities = complete.predict(part.x, batch_size=1024, verbose=0)
     return Evaluation(part.labels, probabilities, float(loss))

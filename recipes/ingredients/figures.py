@@ -1,8 +1,12 @@
 """Pictures of a training: its curves, its confusion matrix, its worst mistakes."""
 
+import contextlib
+import warnings
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 MOST_NUMBERED_CLASSES = 20
 MISTAKES = 12
@@ -11,8 +15,23 @@ MISTAKES = 12
 def pixels(figure):
     """Draws a figure: `(height, width, 4)`, uint8."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    with missing_letters_allowed():
+        canvas.draw()
     return np.asarray(canvas.buffer_rgba())
+
+
+def save(figure, path):
+    """Writes a figure as PNG."""
+    with missing_letters_allowed():
+        figure.savefig(path, dpi=120)
+
+
+@contextlib.contextmanager
+def missing_letters_allowed():
+    """Matplotlib's own font lacks many scripts; it draws boxes for them, and warns of each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
 
 
 def training_figure(rows, evaluation, class_names, images):
@@ -27,14 +46,17 @@ def training_figure(rows, evaluation, class_names, images):
     Returns:
         A `matplotlib.figure.Figure`.
     """
-    figure = Figure(figsize=(13, 8 if images is not None else 4.6), layout="constrained")
-    top, bottom = figure.subfigures(2, 1) if images is not None else (figure, None)
+    mistakes = len(evaluation.worst_mistakes(MISTAKES)) if images is not None else 0
+    height = 4.6 if not mistakes else 7 if mistakes <= MISTAKES // 2 else 9
+    figure = Figure(figsize=(13, height), layout="constrained")
+    parts = figure.subfigures(2, 1, height_ratios=(4.6, height - 4.6)) if mistakes else (figure,)
+    top = parts[0]
     loss, accuracy, confusion = top.subplots(1, 3)
     draw_curves(loss, rows, "loss", "cross-entropy [nats]")
     draw_curves(accuracy, rows, "accuracy", "accuracy")
     draw_confusion(confusion, evaluation, class_names)
-    if images is not None:
-        draw_mistakes(bottom, evaluation, class_names, images)
+    if mistakes:
+        draw_mistakes(parts[1], evaluation, class_names, images)
     return figure
 
 
@@ -59,8 +81,11 @@ def draw_curves(axes, rows, name, label):
     for part, key in (("training", name), ("validation", f"validation_{name}")):
         axes.plot(epochs, [row[key] for row in rows], label=part, marker=marker)
     axes.set(xlabel="epoch", ylabel=label, title=name.capitalize())
-    if name == "loss":
+    values = [value for row in rows for value in (row[name], row[f"validation_{name}"])]
+    if name == "loss" and min(values) > 0 and max(values) > 10 * min(values):
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend()
@@ -73,15 +98,17 @@ def draw_confusion(axes, evaluation, class_names):
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="predicted", ylabel="true", title=f"Test accuracy {evaluation.accuracy:.4f}")
     if len(class_names) > MOST_NUMBERED_CLASSES:
+        axes.set(xlabel="predicted class number", ylabel="true class number")
         return
     names = [shortened(name) for name in class_names]
-    slanted = {"rotation": 45, "ha": "right"} if max(map(len, names)) > 2 else {}
-    axes.set_xticks(range(len(names)), names, **slanted)
-    axes.set_yticks(range(len(names)), names)
+    size = 10 if len(names) <= 10 else 7
+    turned = {"rotation": 90} if max(map(len, names)) > 2 else {}
+    axes.set_xticks(range(len(names)), names, fontsize=size, **turned)
+    axes.set_yticks(range(len(names)), names, fontsize=size)
     for (row, column), count in np.ndenumerate(counts):
         if count:
             colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
+            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=7)
 
 
 def draw_mistakes(figure, evaluation, class_names, images):
@@ -90,17 +117,20 @@ def draw_mistakes(figure, evaluation, class_names, images):
     figure.suptitle("Worst mistakes on the test part" if worst else "No mistakes on the test part")
     if not worst:
         return
-    panels = np.ravel(figure.subplots(2, MISTAKES // 2))
+    panels = np.ravel(figure.subplots(2 if len(worst) > MISTAKES // 2 else 1, MISTAKES // 2))
     for panel in panels:
         panel.axis("off")
     for panel, index in zip(panels, worst, strict=False):
         panel.imshow(as_picture(images[index]), cmap="gray")
         label, guess = evaluation.labels[index], evaluation.predictions[index]
-        probability = evaluation.probabilities[index, guess]
-        panel.set_title(
-            f"true: {shortened(class_names[label])}\n"
-            f"predicted: {shortened(class_names[guess])} ({probability:.2f})",
-            fontsize=9,
+        title = f"true: {shortened(class_names[label])}\npredicted: {shortened(class_names[guess])}"
+        panel.set_title(title, fontsize=8)
+        panel.text(
+            *(0.5, -0.05, f"probability {evaluation.probabilities[index, guess]:.2f}"),
+            transform=panel.transAxes,
+            ha="center",
+            va="top",
+            fontsize=8,
         )
 
 
@@ -113,6 +143,7 @@ def as_picture(image):
 
 
 def shortened(name, most=16):
-    """A class name that fits beside others; `$` is kept from being read as mathematics."""
-    name = name if len(name) <= most else f"{name[: most - 1]}…"
-    return name.replace("$", r"\$")
+    """A class name that fits beside others: one line, its middle left out if it is long."""
+    name = " ".join(name.split())
+    name = name if len(name) <= most else f"{name[: most // 2]}…{name[-(most // 2 - 1) :]}"
+    return name.replace("$", r"\$")  # else matplotlib reads mathematics

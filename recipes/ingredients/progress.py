@@ -9,6 +9,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from recipes.ingredients.command_line import console
 
@@ -21,12 +22,12 @@ class _Bar:
         if console.is_terminal:
             self.bar = Progress(
                 unit,
-                BarColumn(),
+                BarColumn(bar_width=12),
                 MofNCompleteColumn(),
-                TextColumn("{task.description}"),
                 TimeElapsedColumn(),
                 "ETA",
                 TimeRemainingColumn(),
+                TextColumn("{task.description}", table_column=Column(no_wrap=True)),
                 console=console,
             )
 
@@ -45,9 +46,10 @@ class _Bar:
         """Moves on by one; `text` says what it came to."""
         self.done += 1
         if self.bar:
-            self.bar.update(self.task, completed=self.done, description=text)
+            first = text.partition(",")[0]  # the whole text does not fit into 80 columns
+            self.bar.update(self.task, completed=self.done, description=first)
         elif self.done % max(1, self.total // 20) == 0 or self.done == self.total:
-            console.print(f"{unit} {self.done}/{self.total}: {text}", markup=False, soft_wrap=True)
+            console.print(f"{unit} {self.done}/{self.total}: {text}", soft_wrap=True)
 
 
 class EpochProgress(_Bar, keras.callbacks.Callback):
@@ -66,8 +68,8 @@ class EpochProgress(_Bar, keras.callbacks.Callback):
         """Moves on by one epoch."""
         self.advance(
             "epoch",
-            f"loss {logs['loss']:.4f}, validation loss {logs['val_loss']:.4f},"
-            f" validation accuracy {logs['val_accuracy']:.4f}",
+            f"validation accuracy {logs['val_accuracy']:.4f}, loss {logs['loss']:.4f},"
+            f" validation loss {logs['val_loss']:.4f}",
         )
 
 
@@ -92,4 +94,4 @@ class TrialProgress(_Bar):
             self.best = record.score
         score = f"{record.score:.4f}" if record.score is not None else record.status.lower()
         best = "none" if self.best is None else f"{self.best:.4f}"
-        self.advance("trial", f"score {score}, best {best}")
+        self.advance("trial", f"best {best}, this one {score}")

@@ -1,7 +1,7 @@
 """Where a run writes: a new folder each time, or the one that is named; resumed or overwritten.
 
-A folder holds a run when it has `settings.json`, written first. The run is finished when it has
-`summary.json`, written last.
+A folder holds a run when it has a `settings.json` that names the recipe, written first. The run is
+finished when it has `summary.json`, written last.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import dataclasses
 import datetime
 import json
 import platform
+import shlex
 import shutil
 from pathlib import Path
 
@@ -17,10 +18,15 @@ import numpy as np
 import tensorflow as tf
 
 from recipes.ingredients.command_line import console
-from recipes.ingredients.errors import BadInput
+from recipes.ingredients.errors import BadInput, RunFailed
 from tuning import files
 
 RUNS = Path("runs")
+FINGERPRINT = "data_fingerprint"
+OWN_FILES = (
+    *("settings.json", "summary.json", "curves.csv", "trials.csv", "checkpoint.npz"),
+    *("model.keras", "figure.png", "tensorboard", "trials"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,27 +82,34 @@ def open_run(recipe, where, identity):
     Raises:
         BadInput: The folder holds a run and neither `resume` nor `overwrite` was given, holds
             something else, is in use, cannot be written, or was begun with other settings.
+        RunFailed: A file could not be written meanwhile, the disk being full, say.
     """
     if where.resume and where.overwrite:
         raise BadInput("--resume and --overwrite exclude each other: give one of them.")
-    path = where.run_directory or (where.resume and _latest_unfinished(recipe)) or _new_path(recipe)
+    identity = json.loads(json.dumps({"recipe": recipe, **identity}, default=str))  # as read back
+    path = where.run_directory
+    if path is None:
+        unfinished = _latest_unfinished(recipe, identity) if where.resume else None
+        path = unfinished or _new_path(recipe)
     with contextlib.ExitStack() as stack:
         try:
             path.mkdir(parents=True, exist_ok=True)
-            _refuse_what_is_no_run(path)
+            _refuse_what_is_no_run(path, recipe)
             stack.enter_context(files.lock(path))
             summary = _begin_or_resume(path, where, identity)
         except OSError as error:
             reason = error if isinstance(error, files.InUse) else f"{path} cannot be used: {error}"
             raise BadInput(f"{reason}. Name another --run-directory.") from None
+        hint = f"the same command with --resume --run-directory {shlex.quote(str(path))} goes on"
         try:
             yield Run(path, summary)
         except KeyboardInterrupt:
-            console.print(
-                f"\ninterrupted: the same command with --resume --run-directory {path} goes on",
-                soft_wrap=True,
-            )
+            console.print(f"\ninterrupted: {hint}", soft_wrap=True)
             raise
+        except OSError as error:
+            raise RunFailed(
+                f"{path} could not be written: {error}. With that mended, {hint}."
+            ) from None
 
 
 def _new_path(recipe):
@@ -114,28 +127,44 @@ def _new_path(recipe):
     raise BadInput(f"{RUNS / recipe} holds too many runs of this second: name a --run-directory.")
 
 
-def _latest_unfinished(recipe):
-    begun = sorted((RUNS / recipe).glob("*/settings.json"), reverse=True)
-    return next((p.parent for p in begun if not (p.parent / "summary.json").exists()), None)
+def _latest_unfinished(recipe, identity):
+    """The latest run of these settings that is neither finished nor in use."""
+    for begun in sorted((RUNS / recipe).glob("*/settings.json"), reverse=True):
+        path = begun.parent
+        if not (path / "summary.json").exists() and _read_json(begun) == identity:
+            with contextlib.suppress(files.InUse), files.lock(path):
+                return path
+    return None
 
 
-def _refuse_what_is_no_run(path):
+def _refuse_what_is_no_run(path, recipe):
     entries = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
-    if entries and "settings.json" not in entries:
-        raise BadInput(f"run_directory must be empty or hold a run. Received: {path}.")
+    if not entries:
+        return
+    settings = _read_json(path / "settings.json") if "settings.json" in entries else {}
+    found = settings.get("recipe") if isinstance(settings, dict) else None
+    if found != recipe:
+        what = f"a run of recipes.{found}" if found else "other files"
+        raise BadInput(
+            f"run_directory must be empty or hold a run of recipes.{recipe}."
+            f" Received: {path}, which holds {what}."
+        )
 
 
 def _begin_or_resume(path, where, identity):
     """Returns the summary of the finished run that is resumed, else None."""
-    identity = json.loads(json.dumps(identity, default=str))  # as it will be read back
     begun = path / "settings.json"
     if begun.exists() and not (where.resume or where.overwrite):
         raise BadInput(f"{path} holds a run: give --resume to go on with it or --overwrite.")
     if begun.exists() and where.resume:
         _refuse_other_settings(path, _read_json(begun), identity)
+        for left_by_a_kill in path.glob(".*.tmp*"):
+            left_by_a_kill.unlink()
+        console.print(f"resuming {path}", soft_wrap=True)
         return _read_json(path / "summary.json") if (path / "summary.json").exists() else None
-    if begun.exists():
-        _empty(path)
+    if where.resume:
+        console.print(f"nothing to resume: a new run begins in {path}", soft_wrap=True)
+    _remove_own_files(path)
     Run(path, None).write_json("settings.json", identity)
     return None
 
@@ -143,7 +172,12 @@ def _begin_or_resume(path, where, identity):
 def _refuse_other_settings(path, old, new):
     differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if differing:
-        changes = ", ".join(f"{key}: {old.get(key)} there, {new.get(key)} now" for key in differing)
+        changes = ", ".join(
+            "other data"
+            if key == FINGERPRINT
+            else f"{key}: {old.get(key)} there, {new.get(key)} now"
+            for key in differing
+        )
         raise BadInput(f"{path} was begun with other settings and cannot be resumed ({changes}).")
 
 
@@ -151,14 +185,13 @@ def _read_json(path):
     try:
         return json.loads(path.read_text())
     except ValueError as error:
-        raise BadInput(f"{path} must be JSON. Received: {error}. Give --overwrite.") from None
+        raise BadInput(f"{path} must be JSON. Received: {error}. Name another folder.") from None
 
 
-def _empty(path):
-    for entry in path.iterdir():
-        if entry.name == ".lock":
-            continue
+def _remove_own_files(path):
+    """Removes what recipes write; what a person put beside it stays."""
+    for entry in [*(path / name for name in OWN_FILES), *path.glob(".*.tmp*")]:
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
-            entry.unlink()
+            entry.unlink(missing_ok=True)

@@ -128,6 +128,15 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
         predict.main(predict.Settings(model, "iris", precious, overwrite=True))
         self.assertLen(rows_of(precious), 150)
 
+    @parameterized.parameters(("no/folder.csv", "existing folder"), (".", "something else"))
+    def test_an_output_that_cannot_be_written_is_refused_at_once(self, output, pattern):
+        with self.assertRaisesRegex(BadInput, f"output must be.*{pattern}"):
+            predict.main(predict.Settings(Path("no.keras"), "iris", Path(output), overwrite=True))
+
+    def test_what_the_model_was_trained_on_is_predicted_where_nothing_is_named(self):
+        model = self.train_on("wine", epochs=1)
+        self.assertLen(predict.main(predict.Settings(model)).probabilities, 178)
+
     def test_the_latest_model_is_taken_where_none_is_named(self):
         with self.assertRaisesRegex(BadInput, "model must be named"):
             predict.main(predict.Settings(input="iris"))
@@ -137,7 +146,7 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_a_file_that_is_no_model_is_refused(self):
         foreign = self.folder / "model.keras"
-        for content in (b"", b"no model", b"PK\x03\x04"):
+        for content in (b"", b"no model", b"PK\x03\x04", b"PK\5\6" + bytes(18)):
             foreign.write_bytes(content)
             with self.assertRaisesRegex(BadInput, "model must be a .keras file"):
                 predict.main(predict.Settings(foreign, "iris"))

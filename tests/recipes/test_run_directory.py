@@ -1,11 +1,13 @@
 import contextlib
+import errno
 import os
 from pathlib import Path
 
 import tensorflow as tf
 from absl.testing import parameterized
 
-from recipes.ingredients.errors import BadInput
+from recipes.ingredients import command_line
+from recipes.ingredients.errors import BadInput, RunFailed
 from recipes.ingredients.run_directory import RunSettings, open_run
 from tuning import files
 
@@ -49,7 +51,21 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
             self.begin(run_directory=self.folder, overwrite=True)
         self.assertEqual(precious.read_text(), "precious")
 
-    def test_overwriting_begins_with_an_empty_folder(self):
+    @parameterized.parameters('{"editor": 1}', '{"recipe": "search"}', "[1]")
+    def test_settings_that_are_not_the_recipes_protect_a_folder(self, content):
+        (self.folder / "settings.json").write_text(content)
+        (self.folder / "summary.json").write_text("precious")
+        with self.assertRaisesRegex(BadInput, "must be empty or hold a run of recipes.train"):
+            self.begin(run_directory=self.folder, overwrite=True)
+        self.assertEqual((self.folder / "summary.json").read_text(), "precious")
+
+    def test_overwriting_keeps_what_a_person_put_beside_a_run(self):
+        path = self.begin(run_directory=self.run_directory)
+        (path / "notes.txt").write_text("precious")
+        self.begin(run_directory=path, overwrite=True)
+        self.assertEqual((path / "notes.txt").read_text(), "precious")
+
+    def test_overwriting_begins_with_no_file_of_the_old_run(self):
         self.begin(run_directory=self.run_directory)
         with self.open(run_directory=self.run_directory, overwrite=True) as run:
             self.assertFalse((run.path / "curves.csv").exists())
@@ -76,6 +92,35 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
         self.begin(finished=True)
         with self.open(resume=True) as run:
             self.assertEqual(run.path, latest)
+
+    def test_resuming_without_a_name_passes_over_runs_of_other_settings_and_running_ones(self):
+        mine = self.begin()
+        self.begin(identity={"epochs": 4})
+        with files.lock(self.begin()), self.open(resume=True) as run:
+            self.assertEqual(run.path, mine)
+
+    def test_what_a_kill_left_half_written_is_removed(self):
+        path = self.begin(run_directory=self.run_directory)
+        (path / ".model.keras.tmp.keras").write_text("half")
+        self.begin(run_directory=path, resume=True)
+        self.assertFalse((path / ".model.keras.tmp.keras").exists())
+
+    def test_a_disk_that_fills_up_ends_the_run_with_a_way_to_go_on(self):
+        with (
+            self.assertRaisesRegex(RunFailed, "No space left.*--resume --run-directory"),
+            self.open(run_directory=self.run_directory),
+        ):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def test_a_path_like_markup_is_printed_as_it_is(self):
+        path = self.folder / "a[/red] b"
+        with (
+            self.assertRaises(KeyboardInterrupt),
+            command_line.console.capture() as printed,
+            self.open(run_directory=path),
+        ):
+            raise KeyboardInterrupt
+        self.assertIn(f"--run-directory '{path}' goes on", printed.get())
 
     def test_resuming_with_other_settings_names_the_difference(self):
         self.begin(run_directory=self.run_directory)

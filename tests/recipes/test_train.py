@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import keras
@@ -140,7 +141,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_a_diverging_training_fails_and_says_what_to_try(self):
         classifier = {"learning_rate": 1e30, "use_batch_norm": False}
-        with self.assertRaisesRegex(RunFailed, "loss became nan.*learning-rate below 1e"):
+        with self.assertRaisesRegex(RunFailed, "loss became nan.*smaller --learning-rate"):
             train.main(settings(self.folder, classifier=classifier, epochs=3))
         self.assertFalse((self.folder / "summary.json").exists())
 
@@ -170,6 +171,44 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
             train.main(
                 settings(self.folder, data={"data": "iris"}, classifier={"architecture": "cnn"})
             )
+
+    def test_a_training_that_diverges_in_its_last_step_fails_too(self):
+        classifier = {"learning_rate": 1e38, "batch_size": 5000}
+        with self.assertRaisesRegex(RunFailed, "validation loss became nan"):
+            train.main(settings(self.folder, classifier=classifier, epochs=1))
+
+    def test_what_cannot_be_built_overwrites_nothing(self):
+        train.main(settings(self.folder, data={"data": "iris"}, epochs=1))
+        with self.assertRaisesRegex(BadInput, "architecture must be mlp"):
+            train.main(
+                settings(
+                    self.folder,
+                    data={"data": "iris"},
+                    classifier={"architecture": "cnn"},
+                    where={"overwrite": True},
+                )
+            )
+        self.assertTrue((self.folder / "model.keras").exists())
+
+    def test_the_saved_model_carries_no_optimiser(self):
+        train.main(settings(self.folder, classifier={"optimizer": "adam"}, epochs=1))
+        with zipfile.ZipFile(self.folder / "model.keras") as file:
+            weights = file.read("model.weights.h5")
+        self.assertNotIn(b"optimizer", weights)
+
+    def test_a_full_disk_is_one_line(self):
+        limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
+        ignore = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        code = (
+            f"{ignore}{limit}import runpy; runpy.run_module('recipes.train', run_name='__main__')"
+        )
+        flags = ["--epochs", "2", "--run-directory", str(self.folder / "run")]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *flags], cwd=ROOT, text=True, capture_output=True
+        )
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "^error: .*could not be written.*--resume")
+        self.assertEqual(done.stderr.count("\n"), 1)
 
     def test_a_finished_run_that_is_resumed_says_what_it_came_to(self):
         first = train.main(settings(self.folder / "run"))

@@ -1,5 +1,6 @@
-"""One run's event file: curves, pictures, text and its row in HParams."""
+"""One run's event file: curves, pictures and its row in HParams."""
 
+import contextlib
 import math
 
 import tensorflow as tf
@@ -23,7 +24,7 @@ class EventFile:
             values: `{name: number, string or boolean}`.
             trial_id: Name of the row, unique under the log directory.
         """
-        with self._writer.as_default(step=0):
+        with self._writing(step=0):
             api.hparams(values, trial_id=trial_id)
 
     def scalars(self, step, values):
@@ -33,21 +34,16 @@ class EventFile:
             step: Place on the horizontal axis.
             values: `{tag: number}`.
         """
-        with self._writer.as_default(step=step):
+        with self._writing(step):
             for tag, value in values.items():
                 if math.isfinite(value):
                     tf.summary.scalar(tag, value)
-        self._writer.flush()
+            self._writer.flush()
 
     def image(self, tag, pixels, step=0):
         """Writes a picture: `(height, width, 3 or 4)`, uint8."""
-        with self._writer.as_default(step=step):
+        with self._writing(step):
             tf.summary.image(tag, pixels[None])
-
-    def text(self, tag, markdown, step=0):
-        """Writes a text that TensorBoard renders as Markdown."""
-        with self._writer.as_default(step=step):
-            tf.summary.text(tag, markdown)
 
     def __enter__(self):
         return self
@@ -57,6 +53,15 @@ class EventFile:
         if kind is None or issubclass(kind, Exception):
             status = api_pb2.STATUS_SUCCESS if kind is None else api_pb2.STATUS_FAILURE
             end = summary.session_end_pb(status)
-            with self._writer.as_default(step=0):
+            with self._writing(step=0):
                 tf.summary.experimental.write_raw_pb(end.SerializeToString())
-        self._writer.close()
+        with self._writing(step=0):
+            self._writer.close()
+
+    @contextlib.contextmanager
+    def _writing(self, step):
+        try:
+            with self._writer.as_default(step=step):
+                yield
+        except tf.errors.OpError as error:  # a full disk, say
+            raise OSError(error.message) from None

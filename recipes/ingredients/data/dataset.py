@@ -84,7 +84,7 @@ def load(settings: DataSettings) -> Dataset:
     Raises:
         BadInput: for whatever is wrong with the data or does not fit the settings.
     """
-    source = put_first(read_source(settings), settings.none_label)
+    source = put_first(read_source(settings), settings.none_label or None)
     train, validation, test = split(source, settings)
     useless = unrepeated(train.x) if isinstance(train.x, dict) else []
     if useless and len(useless) == len(train.x):
@@ -115,8 +115,8 @@ def read_source(settings: DataSettings) -> Source:
     """
     kind = kind_of(settings.data)
     if kind == "csv":
-        return read_csv(Path(settings.data), settings.target)
-    if settings.target is not None:
+        return read_csv(Path(settings.data), settings.target or None)
+    if settings.target:
         raise BadInput(
             "target must be given for a .csv only. "
             f"Received: target={quoted(settings.target)} with data={quoted(settings.data)}."

@@ -37,8 +37,8 @@ def fit_encoder(x: np.ndarray | dict[str, np.ndarray]) -> keras.Model:
 def join_encoder(encoder: keras.Model, model: keras.Model) -> keras.Model:
     """Puts a trained model behind the encoder: one model, from raw inputs to predictions."""
     names = {operation.name for operation in encoder.operations}
-    if model.name in names:
-        model = keras.Model(model.inputs, model.outputs, name=_free("classifier", names))
+    # A model of its own, not the compiled one: predicting needs no optimiser.
+    model = keras.Model(model.inputs, model.outputs, name=_free(model.name, names))
     return keras.Model(encoder.input, model(encoder.output))
 
 

@@ -18,10 +18,10 @@ class DataSettings:
     each class, a .csv, or a .npz with x and y (and x_test and y_test, if it has its own test part).
     """
 
-    target: str | None = None
+    target: str = ""
     """The column of a .csv that holds the classes; the last column if none is named."""
 
-    none_label: str | None = None
+    none_label: str = ""
     """The class that stands for "none of the others"; it becomes class number 0."""
 
     class_weights: Literal["none", "balanced"] = "none"
