@@ -8,7 +8,8 @@ and what to search next. The winner is saved as `model.keras`, which `recipes.pr
     make search ARGS="--strategy coarse-to-fine --trials 48 --learning-rate 0.001:0.1"
     make search ARGS="--data flowers.csv --target species --tiers 1,2"
 
-32 trials take about two minutes on two cores. Expect a test accuracy near 0.98 on digits.
+32 trials of 10 epochs and the best three trained again take two to three minutes on two cores.
+Expect a test accuracy between 0.96 and 0.98 on digits.
 
 Source: the space and its scales follow the well-known advice to give each hyperparameter a priority
 and a scale; random against grid: Bergstra & Bengio (2012), "Random Search for Hyper-Parameter
@@ -25,6 +26,7 @@ from typing import Literal
 import keras
 import keras_tuner
 import numpy as np
+from rich import box
 from rich.progress import track
 from rich.table import Table
 from scipy.stats import ttest_ind
@@ -382,7 +384,9 @@ def trials_table(trials, most=10):
     """The best trials."""
     names = list(trials[0].values)
     headings = [name.replace("_", " ") for name in ("trial", "score", "epoch", *names)]
-    table = Table(*headings, title=f"the best of {len(trials)} trials")
+    table = Table(title=f"the best of {len(trials)} trials", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
     scored = sorted((t for t in trials if t.score is not None), key=lambda t: -t.score)
     for trial in scored[:most]:
         values = [format_value(trial.values.get(name, "")) for name in names]
@@ -392,7 +396,7 @@ def trials_table(trials, most=10):
 
 def format_value(value):
     """A hyperparameter's value in a table."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def print_summary(summary, path):

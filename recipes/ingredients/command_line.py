@@ -10,7 +10,10 @@ from rich.console import Console
 
 from recipes.ingredients.errors import BadInput, RunFailed
 
-console = Console(highlight=False, markup=False)
+WIDTH_OF_A_FILE = 120
+console = Console(
+    highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE
+)
 
 
 def run(main, settings_type):
