@@ -220,16 +220,16 @@ def make_oracle(settings, space):
 def search(oracle, builder, data, features, settings, directory):
     """Runs all trials; returns their records."""
     announce(oracle, settings)
-    with TrialProgress(settings.trials) as progress:
-        tuner = OneByOneTuner(
-            oracle,
-            builder,
-            seed=settings.seed,
-            records=Records(directory.path),
-            on_trial=progress.ended,
-            directory=directory.path,
-            project_name="trials",
-        )
+    tuner = OneByOneTuner(
+        oracle,
+        builder,
+        seed=settings.seed,
+        records=Records(directory.path),
+        directory=directory.path,
+        project_name="trials",
+    )
+    with TrialProgress(settings.trials, tuner.records.trials) as progress:
+        tuner.on_trial = progress.ended
         tuner.search(
             features["train"],
             data.train.labels,

@@ -37,6 +37,9 @@ class OneByOneTuner(keras_tuner.Tuner):
         super().__init__(oracle, hypermodel, **arguments)
         self.seed, self.on_trial = seed, on_trial or (lambda _: None)
         self.records = records or Records(self.project_dir)
+        ended = [self.oracle.trials[trial_id] for trial_id in self.oracle.end_order]
+        if ended:
+            self.records.restore([_record(trial, math.nan) for trial in ended])
 
     def on_search_begin(self):
         """Saves the search, so that a kill before the first trial's end leaves one that resumes."""
@@ -84,16 +87,7 @@ class OneByOneTuner(keras_tuner.Tuner):
     def on_trial_end(self, trial):
         """Tells the oracle, and records what the trial came to."""
         super().on_trial_end(trial)
-        ended = self.oracle.get_trial(trial.trial_id)
-        record = TrialRecord(
-            trial=ended.trial_id,
-            status=ended.status,
-            score=ended.score if ended.status == "COMPLETED" else None,
-            best_epoch=ended.best_step + 1 if ended.status == "COMPLETED" else None,
-            seconds=time.monotonic() - self._began,
-            reason=(ended.message or "").strip().rpartition("\n")[2],
-            values=own_values(ended.hyperparameters),
-        )
+        record = _record(self.oracle.get_trial(trial.trial_id), time.monotonic() - self._began)
         self.records.end(record)
         self.on_trial(record)
 
@@ -105,6 +99,20 @@ class StopWhenDiverged(keras.callbacks.Callback):
         """Looks at the epoch's losses."""
         if _has_diverged(logs or {}):
             self.model.stop_training = True
+
+
+def _record(trial, seconds):
+    """The `TrialRecord` of an ended trial of keras-tuner."""
+    completed = trial.status == "COMPLETED"
+    return TrialRecord(
+        trial=trial.trial_id,
+        status=trial.status,
+        score=trial.score if completed else None,
+        best_epoch=trial.best_step + 1 if completed else None,
+        seconds=seconds,
+        reason=(trial.message or "").strip().rpartition("\n")[2],
+        values=own_values(trial.hyperparameters),
+    )
 
 
 def _has_diverged(metrics):

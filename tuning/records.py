@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import math
 from pathlib import Path
 
 from tuning.files import write_atomically
@@ -54,6 +55,23 @@ class Records:
         self._curves = _Table(Path(folder) / "curves.csv")
         self._epochs = {}
 
+    def restore(self, trials):
+        """Takes up a search that was stopped: exactly these trials have ended.
+
+        A kill may have left a line too few or half a line; both files are written anew.
+
+        Args:
+            trials: `TrialRecord` of each ended trial, in order; their `seconds` are looked up.
+        """
+        seconds = {row["trial"]: float(row["seconds"] or "nan") for row in self._trials.rows()}
+        self.trials = [
+            dataclasses.replace(trial, seconds=seconds.get(trial.trial, math.nan))
+            for trial in trials
+        ]
+        ended = {trial.trial for trial in trials}
+        self._curves.replace([row for row in self._curves.rows() if row["trial"] in ended])
+        self._trials.replace([trial.as_row() for trial in self.trials])
+
     def epoch(self, trial, epoch, metrics):
         """Notes one epoch of a trial that runs.
 
@@ -85,6 +103,21 @@ class _Table:
             with path.open(newline="") as file:
                 self.columns = next(csv.reader(file), [])
 
+    def rows(self):
+        """All whole rows."""
+        if not self.path.exists():
+            return []
+        text, end, _ = self.path.read_text().rpartition("\n")
+        return list(csv.DictReader(io.StringIO(text + end)))
+
+    def replace(self, rows):
+        """Writes these rows and no others."""
+        self.columns = list(dict.fromkeys(name for row in rows for name in row))
+        if rows:
+            write_atomically(self.path, self._header() + self._text(rows))
+        else:
+            self.path.unlink(missing_ok=True)
+
     def append(self, rows):
         new = [name for row in rows for name in row if name not in self.columns]
         if new:
@@ -94,13 +127,12 @@ class _Table:
                 file.write(self._text(rows))
 
     def _add_columns(self, names):
-        old = []
-        if self.path.exists():
-            with self.path.open(newline="") as file:
-                old = list(csv.DictReader(file))
+        old = self.rows()
         self.columns += names
-        header = self._text([dict(zip(self.columns, self.columns, strict=True))])
-        write_atomically(self.path, header + self._text(old))
+        write_atomically(self.path, self._header() + self._text(old))
+
+    def _header(self):
+        return self._text([dict(zip(self.columns, self.columns, strict=True))])
 
     def _text(self, rows):
         text = io.StringIO()

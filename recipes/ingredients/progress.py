@@ -78,11 +78,12 @@ class TrialProgress(_Bar):
 
     Args:
         trials: Trials of the whole search.
+        ended: `TrialRecord`s of those that ended before this process.
     """
 
-    def __init__(self, trials):
-        super().__init__("trial", trials)
-        self.best = None
+    def __init__(self, trials, ended=()):
+        super().__init__("trial", trials, len(ended))
+        self.best = max((trial.score for trial in ended if trial.score is not None), default=None)
 
     def ended(self, record):
         """Moves on by one trial.

@@ -2,6 +2,7 @@ import csv
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -78,6 +79,28 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_finished_search_that_is_resumed_says_what_it_came_to(self):
         first = search.main(self.settings())
         self.assertEqual(search.main(self.settings(where={"resume": True})), first)
+
+    def test_a_killed_search_goes_on_and_ends_with_the_trials_of_an_undisturbed_one(self):
+        flags = ["--data", "iris", "--validation-share", "0.2", "--trials", "4", "--epochs", "1"]
+        flags += ["--finalists", "1", "--final-seeds", "2"]
+        where = ["--run-directory", str(self.folder / "run")]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "recipes.search", *flags, *where], cwd=ROOT
+        )
+        trials = self.folder / "run/trials.csv"
+        while not trials.exists() or len(trials.read_text().splitlines()) < 3:
+            self.assertIsNone(process.poll(), "the search ended before it could be killed")
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        search.main(self.settings(where={"resume": True}))
+        resumed = rows_of(trials)
+        search.main(self.settings(where={"overwrite": True}))
+        without_times = [
+            [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+            for rows in (resumed, rows_of(trials))
+        ]
+        self.assertEqual(*without_times)
 
     def test_a_search_in_which_nothing_is_finite_fails_with_the_reason(self):
         scope = {"learning_rate": "1e37"}

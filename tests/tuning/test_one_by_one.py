@@ -129,14 +129,16 @@ class OneByOneTunerTest(tf.test.TestCase):
             self.assertLess(loss[trial.trial_id][0], loss[before][0])
 
     def test_a_search_stopped_in_a_trial_goes_on_with_the_trials_it_would_have_had(self):
-        class Stop(keras.callbacks.Callback):
-            def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
+        def interrupt(record):
+            if record.trial == "1":
                 raise KeyboardInterrupt
 
         with self.assertRaises(KeyboardInterrupt):
-            self.search(self.tuner(), callbacks=[Stop()])
+            self.search(self.tuner(on_trial=interrupt))
         again = self.tuner()
+        self.assertLen(again.records.trials, 2)
         self.search(again)
+        self.assertLen(self.rows("trials.csv"), 3)
         undisturbed = self.tuner(project_name="undisturbed")
         self.search(undisturbed)
         self.assertEqual(

@@ -72,6 +72,22 @@ class RecordsTest(tf.test.TestCase):
             [("1", ""), ("2", "3"), ("", "4")],
         )
 
+    def test_what_a_kill_left_is_put_right(self):
+        records = Records(self.folder)
+        for trial in ("0", "1"):
+            records.epoch(trial, 1, {"loss": 1.0})
+            records.end(record(trial, seconds=float(trial) + 2))
+        with (self.folder / "trials.csv").open("a") as file:
+            file.write("2,COMPL")  # half a line
+        with (self.folder / "curves.csv").open("a") as file:
+            file.write("2,1,0.5\n")  # a curve whose trial did not end
+        again = Records(self.folder)
+        again.restore([record("0"), record("1"), record("3")])
+        again.end(record("4"))
+        self.assertEqual([row["trial"] for row in self.rows("trials.csv")], ["0", "1", "3", "4"])
+        self.assertEqual([row["trial"] for row in self.rows("curves.csv")], ["0", "1"])
+        self.assertEqual([trial.seconds for trial in again.trials[:2]], [2.0, 3.0])
+
     def test_records_go_on_where_another_process_stopped(self):
         Records(self.folder).end(record("0"))
         Records(self.folder).end(record("1"))
