@@ -18,30 +18,24 @@ Optimization", JMLR 13.
 
 import dataclasses
 import time
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-import keras
 import keras_tuner
 import numpy as np
-from rich import box
-from rich.progress import track
-from rich.table import Table
-from scipy.stats import ttest_ind
 
 from recipes.ingredients.classifier import ClassifierSettings, build_classifier, save_classifier
 from recipes.ingredients.command_line import console, run
 from recipes.ingredients.data import DataSettings, join_encoder, load
 from recipes.ingredients.errors import BadInput, RunFailed
 from recipes.ingredients.evaluation import evaluate
+from recipes.ingredients.finalists import train_finalists, verdict
 from recipes.ingredients.progress import TrialProgress
 from recipes.ingredients.run_directory import RunSettings, open_run
+from recipes.ingredients.search_report import advice, print_findings, trials_table
 from recipes.ingredients.space import SpaceSettings, search_space
 from tuning import (
-    Choices,
-    Integers,
     OneByOneTuner,
     Records,
     first_order_importance,
@@ -59,7 +53,6 @@ STRATEGIES = {
     "by-priority": oracles.ByPriorityOracle,
 }
 OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
-EDGE = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,28 +118,6 @@ class Result:
     validation_accuracy: float
     """Mean of the winner's over its seeds."""
     seconds: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Finalist:
-    """One of the best trials, trained again."""
-
-    trial: str
-    values: dict
-    score: float
-    """What made it a finalist: its score in the search."""
-    accuracies: tuple[float, ...]
-    """Validation accuracy for each seed."""
-
-    @property
-    def mean(self):
-        """Mean validation accuracy over the seeds."""
-        return float(np.mean(self.accuracies))
-
-    @property
-    def spread(self):
-        """Standard deviation over the seeds; NaN for one seed."""
-        return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else float("nan")
 
 
 def main(settings):
@@ -230,14 +201,17 @@ def search(oracle, builder, data, features, settings, directory):
     )
     with TrialProgress(settings.trials, tuner.records.trials) as progress:
         tuner.on_trial = progress.ended
-        tuner.search(
-            features["train"],
-            data.train.labels,
-            validation_data=(features["validation"], data.validation.labels),
-            epochs=settings.epochs,
-            class_weight=data.class_weights,
-            verbose=0,
-        )
+        try:
+            tuner.search(
+                features["train"],
+                data.train.labels,
+                validation_data=(features["validation"], data.validation.labels),
+                epochs=settings.epochs,
+                class_weight=data.class_weights,
+                verbose=0,
+            )
+        except RuntimeError as error:  # keras-tuner, after three trials that could not be run
+            raise RunFailed(f"the search gave up: {str(error).strip()}") from None
     return tuner.records.trials
 
 
@@ -256,54 +230,6 @@ def announce(oracle, settings):
             console.print(
                 f"tier {number + 1}: {budget} trials over {', '.join(map(own_name, names))}"
             )
-
-
-def train_finalists(trials, builder, data, features, settings):
-    """Trains the best trials again with several seeds.
-
-    Returns:
-        The `Finalist`s, the best mean validation accuracy first; and the winner's best model.
-    """
-    completed = [trial for trial in trials if trial.score is not None]
-    if not completed:
-        raise RunFailed(f"no trial had a finite score. The last one: {trials[-1].reason}")
-    ranked = sorted(completed, key=lambda trial: -trial.score)
-    distinct = {tuple(trial.values.items()): trial for trial in reversed(ranked)}
-    chosen = sorted(distinct.values(), key=lambda trial: -trial.score)[: settings.finalists]
-    finalists, models = [], {}
-    for trial in track(chosen, "training the best again", console=console):
-        fitted = [
-            fit_again(trial.values, builder, data, features, settings, number)
-            for number in range(settings.final_seeds)
-        ]
-        best = max(fitted, key=lambda pair: pair[0])
-        models[trial.trial] = best[1]
-        accuracies = tuple(accuracy for accuracy, _ in fitted)
-        finalists.append(Finalist(trial.trial, trial.values, trial.score, accuracies))
-    finalists.sort(key=lambda finalist: -finalist.mean)
-    return finalists, models[finalists[0].trial]
-
-
-def fit_again(values, builder, data, features, settings, number):
-    """One training with a seed of its own: validation accuracy of its best epoch, and the model."""
-    generator = np.random.default_rng([settings.seed, settings.trials + number])
-    keras.utils.set_random_seed(int(generator.integers(2**31)))
-    model = builder.build_from(values)
-    history = model.fit(
-        features["train"],
-        data.train.labels,
-        batch_size=values["batch_size"],
-        validation_data=(features["validation"], data.validation.labels),
-        epochs=settings.epochs,
-        class_weight=data.class_weights,
-        verbose=0,
-        callbacks=[
-            keras.callbacks.EarlyStopping(
-                "val_accuracy", patience=settings.epochs, restore_best_weights=True
-            )
-        ],
-    )
-    return max(history.history["val_accuracy"]), model
 
 
 def report(settings, space, trials, finalists, evaluation, seconds, data, directory):
@@ -333,97 +259,9 @@ def report(settings, space, trials, finalists, evaluation, seconds, data, direct
     return print_summary(directory.finish(summary), directory.path)
 
 
-def verdict(finalists):
-    """Whether the first finalist can be told from the second: Welch's test over the seeds."""
-    if len(finalists) < 2 or len(finalists[0].accuracies) < 2:
-        return "one finalist or one seed alone cannot be compared"
-    first, second = finalists[:2]
-    with warnings.catch_warnings(action="ignore"):  # scipy's, where all seeds agree
-        p = ttest_ind(first.accuracies, second.accuracies, equal_var=False).pvalue
-    if not p < 0.05:
-        return f"trials {first.trial} and {second.trial} cannot be told apart (p = {p:.2f})"
-    return f"trial {first.trial} is better than trial {second.trial} (p = {p:.3f})"
-
-
-def advice(best, space, trials, importances):
-    """Warnings where the best sits at an edge, and one sentence on what to search next."""
-    sentences = [
-        f"the best {name}, {format_value(best[name])}, sits at an edge of its range: search beyond."
-        for name in space.priorities
-        if len({trial.values[name] for trial in trials}) > 1
-        and is_at_edge(space[name].range, best[name])
-    ]
-    scored = [trial for trial in trials if trial.score is not None]
-    top = sorted(scored, key=lambda trial: -trial.score)[: max(2, len(scored) // 4)]
-    for name in [
-        each.name for each in importances if not isinstance(space[each.name].range, Choices)
-    ]:
-        low, high = (end(trial.values[name] for trial in top) for end in (min, max))
-        if low < high:
-            flag = f"--{name.replace('_', '-')} {low:.4g}:{high:.4g}"
-            return [
-                *sentences,
-                f'next: search {name} where the best quarter lies, make search ARGS="{flag}".',
-            ]
-    return [*sentences, "next: more trials of the same search, with another --seed."]
-
-
-def is_at_edge(scale, value):
-    """Whether a number is an end of its range or lies in the twentieth next to it."""
-    if isinstance(scale, Choices):
-        numbers = not isinstance(scale.values[0], str | bool)
-        return numbers and value in (min(scale.values), max(scale.values))
-    if not scale.contains(value):  # a default outside the range
-        return False
-    if isinstance(scale, Integers):
-        return value in (scale.low, scale.high)
-    return not EDGE <= scale.to_unit(value) <= 1 - EDGE
-
-
-def trials_table(trials, most=10):
-    """The best trials."""
-    names = list(trials[0].values)
-    headings = [name.replace("_", " ") for name in ("trial", "score", "epoch", *names)]
-    table = Table(title=f"the best of {len(trials)} trials", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    scored = sorted((t for t in trials if t.score is not None), key=lambda t: -t.score)
-    for trial in scored[:most]:
-        values = [format_value(trial.values.get(name, "")) for name in names]
-        table.add_row(trial.trial, f"{trial.score:.4f}", str(trial.best_epoch), *values)
-    return table
-
-
-def format_value(value):
-    """A hyperparameter's value in a table."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
 def print_summary(summary, path):
-    """Prints finalists, importance, advice and results; the last line names the run directory."""
-    table = Table("trial", "score", "mean", "spread", "seeds", title="the best, trained again")
-    for finalist in (Finalist(**f) for f in summary["finalists"]):
-        row = (f"{finalist.score:.4f}", f"{finalist.mean:.4f}", f"{finalist.spread:.4f}")
-        table.add_row(finalist.trial, *row, str(len(finalist.accuracies)))
-    console.print(table)
-    console.print(f"{summary['verdict']}.")
-    started = sum(summary["trials"].values())
-    table = Table("hyperparameter", "share of variance", title=f"importance, from {started} trials")
-    for name, share in summary["importance"].items():
-        table.add_row(name, f"{share:.2f}")
-    console.print(table)
-    for sentence in summary["advice"]:
-        console.print(sentence, soft_wrap=True)
-    failed = started - summary["trials"].get("COMPLETED", 0)
-    best = ", ".join(f"{name} {format_value(value)}" for name, value in summary["best"].items())
-    table = Table("result", "value", title=f"{summary['settings']['data']}: the winner")
-    table.add_row("test accuracy", f"{summary['test_accuracy']:.4f}")
-    table.add_row("test loss", f"{summary['test_loss']:.4f}")
-    table.add_row("validation accuracy", f"{summary['validation_accuracy']:.4f}")
-    table.add_row("trials", f"{started}, {failed} failed")
-    table.add_row("seconds", f"{summary['seconds']:.1f}")
-    console.print(table)
-    console.print(f"winner: {best}", soft_wrap=True)
+    """Prints what was found; the last line names the run directory."""
+    print_findings(summary)
     console.print(f"run directory: {path}", soft_wrap=True)
     return Result(
         path,

@@ -48,6 +48,9 @@ class ClassifierSettings:
 
     def __post_init__(self):
         """Refuses values outside their range."""
+        for name in ("hidden_units", "hidden_layers", "batch_size"):
+            value = getattr(self, name)
+            _require(isinstance(value, int), name, "a whole number", value)
         units, layers = self.hidden_units, self.hidden_layers
         _require(1 <= units <= 100_000, "hidden_units", "from 1 to 100000", units)
         _require(0 <= layers <= 1000, "hidden_layers", "from 0 to 1000", layers)

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from recipes.ingredients.classifier import ClassifierSettings
 from recipes.ingredients.errors import BadInput
 from tuning import (
     Choices,
@@ -90,9 +91,21 @@ def search_space(settings, optimizer):
         space = space.only(_tiers(settings.tiers))
     except (ValueError, OSError) as error:
         raise BadInput(str(error)) from None
+    for hyperparameter in space:
+        for value in _extremes(
+            hyperparameter
+        ):  # each is refused here, not in the middle of a search
+            ClassifierSettings(**{hyperparameter.name: value})
     if not space.priorities:
         raise BadInput("space must leave something to search. Received: all of it fixed.")
     return space
+
+
+def _extremes(hyperparameter):
+    scale = hyperparameter.range
+    if isinstance(scale, Choices):
+        return scale.values
+    return (scale.low, scale.high) if hyperparameter.is_searched else (scale.value,)
 
 
 def _entry(text):

@@ -13,7 +13,9 @@ from absl.testing import parameterized
 from recipes import search
 from recipes.ingredients.data import DataSettings
 from recipes.ingredients.errors import BadInput, RunFailed
+from recipes.ingredients.finalists import Finalist, verdict
 from recipes.ingredients.run_directory import RunSettings
+from recipes.ingredients.search_report import advice
 from recipes.ingredients.space import SpaceSettings, search_space
 from recipes.search import STRATEGIES, Settings
 from tuning import Choices, Fixed, Integers, TrialRecord
@@ -173,6 +175,10 @@ class SearchSpaceTest(tf.test.TestCase, parameterized.TestCase):
         ({"sgd_momentum": "0.9:1"}, "high"),
         ({"adam_beta_1": "0.9"}, "adam_beta_1"),
         ({"hidden_layers": "1.5:3"}, "low must be an integer"),
+        ({"hidden_units": "10:200000"}, "hidden_units must be from 1 to 100000"),
+        ({"batch_size": "32.5,64"}, "batch_size must be a whole number|must be all"),
+        ({"batch_size": "1"}, "batch_size must be 2 or more"),
+        ({"hidden_layers": "2.5"}, "hidden_layers must be a whole number"),
         ({"tiers": "5"}, "tiers must be"),
         ({"tiers": ""}, "tiers must be"),
         ({"tiers": "4"}, "must leave something to search"),
@@ -194,19 +200,19 @@ class AdviceTest(tf.test.TestCase):
             )
 
         trials = [trial(i, learning_rate=10 ** (-4 + i / 5), batch_size=64) for i in range(21)]
-        at_edge = search.advice(trials[-1].values, space, trials, [])
+        at_edge = advice(trials[-1].values, space, trials, [])
         self.assertRegex(at_edge[0], "learning_rate, 1, sits at an edge")
-        inside = search.advice(trials[10].values, space, trials, [])
+        inside = advice(trials[10].values, space, trials, [])
         self.assertNotRegex(" ".join(inside), "edge")
 
     def test_finalists_are_told_apart_only_where_seeds_agree(self):
         def finalist(*accuracies):
-            return search.Finalist("1", {}, 0.9, accuracies)
+            return Finalist("1", {}, 0.9, accuracies)
 
-        self.assertIn("is better", search.verdict([finalist(0.98, 0.981), finalist(0.9, 0.901)]))
-        self.assertIn("cannot be told", search.verdict([finalist(0.9, 1.0), finalist(0.91, 0.98)]))
-        self.assertIn("cannot be told", search.verdict([finalist(0.9, 0.9), finalist(0.9, 0.9)]))
-        self.assertIn("cannot be compared", search.verdict([finalist(0.9, 0.9)]))
+        self.assertIn("is better", verdict([finalist(0.98, 0.981), finalist(0.9, 0.901)]))
+        self.assertIn("cannot be told", verdict([finalist(0.9, 1.0), finalist(0.91, 0.98)]))
+        self.assertIn("cannot be told", verdict([finalist(0.9, 0.9), finalist(0.9, 0.9)]))
+        self.assertIn("cannot be compared", verdict([finalist(0.9, 0.9)]))
 
 
 if __name__ == "__main__":
