@@ -189,10 +189,9 @@ def print_summary(summary, path):
     console.print(table)
     model, logs = shlex.quote(f"{path}/model.keras"), shlex.quote(str(path))
     is_shown = RUNS in path.parents
-    console.print(
-        f"predict with it: make predict ARGS='--model {model} --input FILE'", soft_wrap=True
-    )
-    where = "" if is_shown else f" ARGS='--logdir {logs}'"
+    arguments = f"--model {model} --input FILE"
+    console.print(f'predict with it: make predict ARGS="{arguments}"', soft_wrap=True)
+    where = "" if is_shown else f' ARGS="--logdir {logs}"'
     console.print(f"see its curves:  make tensorboard{where}", soft_wrap=True)
     console.print(f"run directory: {path}", soft_wrap=True)
     numbers = {f.name: summary[f.name] for f in dataclasses.fields(Result)[1:]}
