@@ -26,7 +26,8 @@ def advice(best, space, trials, importances):
     ]:
         low, high = (end(trial.values[name] for trial in top) for end in (min, max))
         if low < high:
-            flag = f"--{name.replace('_', '-')} {low:.4g}:{high:.4g}"
+            ends = [f"{end:.4g}" if isinstance(end, float) else str(end) for end in (low, high)]
+            flag = f"--{name.replace('_', '-')} {':'.join(ends)}"
             return [
                 *sentences,
                 f'next: search {name} where the best quarter lies, make search ARGS="{flag}".',

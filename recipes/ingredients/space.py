@@ -87,7 +87,7 @@ def search_space(settings, optimizer):
         for name in [field.name for field in dataclasses.fields(settings)][2:]:
             change = getattr(settings, name)
             if change is not None:
-                space = space.override(name, _entry(change))
+                space = _changed(space, name, change)
         space = space.only(_tiers(settings.tiers))
     except (ValueError, OSError) as error:
         raise BadInput(str(error)) from None
@@ -99,6 +99,13 @@ def search_space(settings, optimizer):
     if not space.priorities:
         raise BadInput("space must leave something to search. Received: all of it fixed.")
     return space
+
+
+def _changed(space, name, change):
+    try:
+        return space.override(name, _entry(change))
+    except ValueError as error:
+        raise BadInput(f"{name}={change}: {error}") from None
 
 
 def _extremes(hyperparameter):
