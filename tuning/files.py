@@ -1,6 +1,7 @@
 """Files that survive a kill at any moment, and folders that one process at a time may use."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -10,12 +11,13 @@ class InUse(OSError):
     """Another process holds the lock of a folder."""
 
 
-def write_atomically(path, content):
+def write_atomically(path, content, synchronise=True):
     """Writes a file so that a reader, or a kill, finds the old content or the new, never a part.
 
     Args:
         path: Where to write; its folder must exist.
         content: `str` (written as UTF-8) or `bytes`.
+        synchronise: Whether to wait until the disk has it, so that this holds for a power cut too.
 
     Raises:
         OSError: The disk is full or the folder cannot be written; the old file is left as it was.
@@ -27,11 +29,20 @@ def write_atomically(path, content):
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if synchronise:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def is_fault_of_the_disk(error):
+    """Whether an exception says that nothing can be written: disk full, read-only, broken."""
+    faults = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES)
+    return isinstance(error, OSError) and (
+        error.errno in faults or "No space left" in str(error)  # h5py gives only the words
+    )
 
 
 @contextlib.contextmanager

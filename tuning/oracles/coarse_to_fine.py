@@ -121,9 +121,10 @@ class CoarseToFineOracle(Reliable, keras_tuner.Oracle):
 
     def _judge(self, candidates, points, ranks):
         """Each candidate's mean rank of all points, the near ones weighted most; low is good."""
-        difference = np.abs(np.array(candidates)[:, None] - points)
-        difference = np.where(self._ordered(), difference, 0.5 * (difference > 0.0))
-        distance = difference.sum(axis=-1)
+        distance = np.zeros((len(candidates), len(points)))
+        for place, is_ordered in enumerate(self._ordered()):
+            difference = np.abs(np.array(candidates)[:, place, None] - points[:, place])
+            distance += difference if is_ordered else 0.5 * (difference > 0.0)
         nearness = np.exp(-(distance - distance.min(axis=1, keepdims=True)) / REACH)
         return nearness @ ranks / nearness.sum(axis=1)
 

@@ -123,12 +123,13 @@ class GridOracle(Reliable, keras_tuner.Oracle):
             self._levels = grid_levels(space, self.max_trials, self.priorities)
         if self._combinations is None or len(space) > len(self._levels):
             self._levels += [(hp.default,) for hp in space[len(self._levels) :]]
-            self._combinations = list(unit_cube.combinations(space, self._levels))
-        place, size = len(self.start_order), len(self._combinations)
-        if place >= size:
+            combinations = list(unit_cube.combinations(space, self._levels))
+            order = np.random.default_rng(self.seed).permutation(len(combinations))
+            self._combinations = [combinations[place] for place in order]
+        place = len(self.start_order)
+        if place >= len(self._combinations):
             return self._new_trial(None)
-        order = np.random.default_rng(self.seed).permutation(size)
-        return self._new_trial(dict(self._combinations[order[place]]))
+        return self._new_trial(dict(self._combinations[place]))
 
     def get_state(self):
         """The state to save: keras-tuner's and the grid."""

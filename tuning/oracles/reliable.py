@@ -8,12 +8,13 @@ import keras_tuner
 import numpy as np
 
 from tuning.oracles import unit_cube
+from tuning.oracles.persistent import Persistent
 
 DRAWS = 100
 """Draws in a row that may repeat earlier trials before the untried rest is listed."""
 
 
-class Reliable:
+class Reliable(Persistent):
     """Mends keras-tuner's `Oracle`; stands before it, or a subclass of it, among the bases.
 
     - A seed is a whole number and 0 is one of them. Draws come from `[seed, trial, draw]`, so that

@@ -1,0 +1,183 @@
+"""Searches that survive a kill at any moment, at a cost per trial that does not grow."""
+
+import copy
+import json
+from pathlib import Path
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial
+
+from tuning.files import write_atomically
+
+SHARE = 20
+"""The state is written when more than 1 / SHARE of all events are not in it yet."""
+
+
+class Persistent:
+    """Keeps the state of a keras-tuner `Oracle`; stands before it among the bases.
+
+    Each trial has a file of its own, `trial_<id>/trial.json`, written atomically when it begins and
+    when it ends, with the number of that event in the search. These files are the truth. The state,
+    `oracle.json`, is written only now and then, so that its cost, shared out, stays the same
+    however many trials there are. `reload` takes the last state and plays the events since again:
+    it asks `populate_space` what it was asked then. Without a usable state it plays all events. A
+    trial whose own file is damaged, and one that was running, is handed out again.
+
+    (keras-tuner writes the whole state twice a trial, in place: a kill in between leaves a file
+    that cannot be read.)
+    """
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        self._clock, self._saved_clock, self._events = 0, -1, {}
+        self._first_state = None
+
+    @keras_tuner.synchronized
+    def create_trial(self, tuner_id):
+        """A new trial, or one that a kill interrupted, for a tuner to run."""
+        if self._clock == 0:
+            self._first_state = copy.deepcopy(self.get_state())
+        return super().create_trial(tuner_id)
+
+    def _save_trial(self, trial):
+        """Writes a trial's own file where it begins or ends, with the number of that event."""
+        events = self._events.setdefault(trial.trial_id, {})
+        event = "ended" if self.end_order[-1:] == [trial.trial_id] else "began"
+        if event in events:
+            return
+        self._clock += 1
+        events[event] = self._clock
+        more = {"seed": self.seed, "seconds": getattr(trial, "seconds", None)}
+        state = {**trial.get_state(), **events, **more}
+        # not synchronised: after a power cut the trial is handed out again
+        path = Path(self._get_trial_dir(trial.trial_id)) / "trial.json"
+        write_atomically(path, json.dumps(state), synchronise=False)
+
+    def save(self):
+        """Writes the state if enough has happened since it was last written."""
+        if self._clock - self._saved_clock > self._clock // SHARE:
+            self.save_now()
+
+    def save_now(self):
+        """Writes the state."""
+        write_atomically(self._get_oracle_fname(), json.dumps(self.get_state()))
+        self._saved_clock = self._clock
+
+    def get_state(self):
+        """The state to save: keras-tuner's, and the number of the last event in it."""
+        return {**super().get_state(), "clock": self._clock}
+
+    def set_state(self, state):
+        """Restore a saved state."""
+        super().set_state(state)
+        self._clock = self._saved_clock = state["clock"]
+
+    @keras_tuner.synchronized
+    def reload(self):
+        """Takes the search up where its files say it was."""
+        if self._first_state is None:
+            self._first_state = copy.deepcopy(self.get_state())
+        saved = self._read_trials()
+        self.trials, self._events = {}, {}
+        state = None if None in saved.values() else self._read_state()
+        if state is None:
+            state = copy.deepcopy(self._first_state)
+            state["seed"] = next((trial["seed"] for trial in saved.values() if trial), self.seed)
+        self.set_state({**state, "ongoing_trials": {}})
+        for number, trial_id, is_end in _events_in_order(saved):
+            if number <= self._clock:
+                self._put_back(trial_id, saved[trial_id], is_end)
+        for number, trial_id, is_end in _events_in_order(saved):
+            if number > self._saved_clock:
+                self._play_again(trial_id, saved[trial_id], is_end)
+                self._events.setdefault(trial_id, {"began": number})
+                self._clock = max(self._clock, int(number))
+        unfinished = [trial_id for trial_id in self.start_order if not self._has_ended(trial_id)]
+        self._retry_queue = unfinished[::-1]  # keras-tuner hands its last one out first
+        for trial_id in unfinished:
+            self.trials[trial_id].status = "RUNNING"
+
+    def _read_trials(self):
+        """`{trial_id: what its file holds}` in the order of ids; None for a damaged file."""
+        saved = {}
+        for folder in sorted(Path(self._project_dir).glob("trial_*"), key=_number_of):
+            try:
+                state = json.loads((folder / "trial.json").read_text())
+                Trial.from_state(state)
+                saved[state["trial_id"]] = {"began": None, "seed": self.seed} | state
+            except (ValueError, KeyError, TypeError, AttributeError, FileNotFoundError):
+                saved[folder.name.removeprefix("trial_")] = None
+        return saved
+
+    def _read_state(self):
+        """The saved state, or None where there is none that can be used."""
+        try:
+            state = json.loads(Path(self._get_oracle_fname()).read_text())
+        except (ValueError, FileNotFoundError):
+            return None
+        is_whole = isinstance(state, dict) and {*self._first_state} <= {*state}
+        return state if is_whole else None
+
+    def _put_back(self, trial_id, saved, is_end):
+        """A trial as it was when the state was written."""
+        self.trials[trial_id] = _trial(saved, has_ended=is_end)
+        self._note(trial_id, saved)
+
+    def _play_again(self, trial_id, saved, is_end):
+        """Lets an event happen again."""
+        if is_end:
+            self.trials[trial_id] = trial = _trial(saved, has_ended=True)
+            self.update_space(trial.hyperparameters)
+            self.end_order.append(trial_id)
+            self._run_times[trial_id] += 1
+        else:
+            values = self.populate_space(trial_id).get("values")
+            self.trials[trial_id] = trial = self._as_begun(trial_id, saved, values)
+            self.start_order.append(trial_id)
+        self._record_values(trial)
+        self._note(trial_id, saved)
+
+    def _as_begun(self, trial_id, saved, values):
+        if saved:
+            return _trial(saved, has_ended=False)
+        hyperparameters = self.hyperparameters.copy()
+        hyperparameters.values = values or {}
+        return Trial(hyperparameters, trial_id, "RUNNING")
+
+    def _note(self, trial_id, saved):
+        if saved and saved["began"] is not None:
+            self._events[trial_id] = {k: saved[k] for k in ("began", "ended") if k in saved}
+
+    def _has_ended(self, trial_id):
+        return self.trials[trial_id].status in ("COMPLETED", "FAILED")
+
+
+def _trial(saved, has_ended):
+    """The trial of a file: as it ended, or as it began."""
+    trial = Trial.from_state(saved)
+    trial.seconds = saved.get("seconds")
+    if not has_ended:
+        trial.status, trial.score, trial.message = "RUNNING", None, None
+        trial.metrics = type(trial.metrics)()
+    return trial
+
+
+def _number_of(folder):
+    digits = folder.name.removeprefix("trial_")
+    return int(digits) if digits.isdigit() else -1
+
+
+def _events_in_order(saved):
+    """Begins and ends of trials as `(number, trial_id, is_end)`, in the order they happened.
+
+    A trial whose file is damaged began just before the next one, and has not ended.
+    """
+    events, before = [], 0.0
+    for trial_id, state in saved.items():
+        began = state["began"] if state and state["began"] is not None else before + 0.5
+        events.append((began, trial_id, False))
+        ended = state.get("ended", began + 0.25) if state else None
+        if state and state["status"] in ("COMPLETED", "FAILED"):
+            events.append((ended, trial_id, True))
+        before = began
+    return sorted(events)
