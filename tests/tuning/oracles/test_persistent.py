@@ -167,7 +167,7 @@ class PersistentTest(tf.test.TestCase, parameterized.TestCase):
 
         def save_now(write=oracle.save_now):
             write()
-            written.append((len(oracle.end_order), os.path.getsize(oracle._get_oracle_fname())))
+            written.append((len(oracle.end_order), Path(oracle._get_oracle_fname()).stat().st_size))
 
         oracle.save_now = save_now
         search_on(oracle, 1200)
