@@ -35,13 +35,7 @@ from recipes.ingredients.progress import TrialProgress
 from recipes.ingredients.run_directory import RunSettings, open_run
 from recipes.ingredients.search_report import advice, print_findings, trials_table
 from recipes.ingredients.space import SpaceSettings, search_space
-from tuning import (
-    OneByOneTuner,
-    Records,
-    first_order_importance,
-    oracles,
-    own_name,
-)
+from tuning import OneByOneTuner, first_order_importance, oracles, own_name
 
 STRATEGIES = {
     "random": oracles.RandomOracle,
@@ -136,9 +130,11 @@ def main(settings):
     builder = Builder(settings, space, data, features["train"])
     builder.build_from(space.defaults)  # what cannot be built is refused before anything is written
     identity = settings.as_dict() | {"data_fingerprint": data.fingerprint}
+    del identity["trials"]  # more of them extend a search
     with open_run("search", settings.where, identity) as directory:
-        if directory.summary:
+        if directory.summary and directory.summary["settings"]["trials"] >= settings.trials:
             return print_summary(directory.summary, directory.path)
+        directory.reopen()
         began = time.monotonic()
         oracle = make_oracle(settings, space)
         trials = search(oracle, builder, data, features, settings, directory)
@@ -195,11 +191,16 @@ def search(oracle, builder, data, features, settings, directory):
         oracle,
         builder,
         seed=settings.seed,
-        records=Records(directory.path),
+        name=directory.name,
+        priorities=builder.space.priorities,
+        constants=columns(settings, builder),
+        records_in=directory.path,
+        checkpoints=0,  # the best are trained again
         directory=directory.path,
         project_name="trials",
     )
-    with TrialProgress(settings.trials, tuner.records.trials) as progress:
+    done = len(oracle.end_order)
+    with TrialProgress(settings.trials, tuner.records.trials, done) as progress:
         tuner.on_trial = progress.ended
         try:
             tuner.search(
@@ -213,6 +214,14 @@ def search(oracle, builder, data, features, settings, directory):
         except RuntimeError as error:  # keras-tuner, after three trials that could not be run
             raise RunFailed(f"the search gave up: {str(error).strip()}") from None
     return tuner.records.trials
+
+
+def columns(settings, builder):
+    """What HParams shows of each trial besides the space: the columns of a training's row."""
+    fixed = {k: v for k, v in settings.as_dict().items() if isinstance(v, int | float | str)}
+    names = {field.name for field in dataclasses.fields(SpaceSettings)} | {"trials"}
+    fixed = {name: value for name, value in fixed.items() if name not in names}
+    return fixed | dataclasses.asdict(builder.fixed) | builder.space.defaults
 
 
 def announce(oracle, settings):

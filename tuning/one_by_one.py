@@ -1,61 +1,176 @@
-"""Trials one after another, each by Keras's own `fit`: keras-tuner's loop, with records."""
+"""Trials one after another, each by Keras's own `fit`: keras-tuner's loop, and nothing is lost."""
 
+import contextlib
+import gc
 import math
 import time
+import warnings
+from pathlib import Path
 
 import keras
 import keras_tuner
 import numpy as np
+from keras_tuner.src.engine import tuner_utils
 
+from tuning import files, identity
+from tuning.checkpoints import BestFew, States
+from tuning.dashboard import TrialRows
+from tuning.execution import Execution, best_epoch
+from tuning.oracles import Persistent
 from tuning.records import Records, TrialRecord
 from tuning.space import own_values
 
 
+class DiskFault(keras_tuner.errors.FatalError, OSError):
+    """Nothing can be written any more, so the search ends; what was written stays readable."""
+
+
 class OneByOneTuner(keras_tuner.Tuner):
-    """A `keras_tuner.Tuner` that records each trial and knows a diverged one.
+    """A `keras_tuner.Tuner` that loses nothing and shows everything.
 
-    A training whose loss or validation loss becomes NaN or infinite is ended; that epoch's metrics
-    count as NaN, since an accuracy computed from such weights means nothing. The trial's score is
-    its best epoch before that; if there is none, it has failed (with an oracle of
-    `tuning.oracles`).
+    - Each trial is a row of `trials.csv`, its epochs rows of `curves.csv`, and both are in
+      TensorBoard, curves and HParams. A trial that Hyperband trains on keeps its row.
+    - A search that was stopped in any way goes on when the same program is run again (with an
+      oracle of `tuning.oracles`). One with another space, strategy or data is refused.
+    - One process at a time searches in a folder.
+    - A training whose loss or validation loss becomes NaN or infinite is ended. The trial's score
+      is its best epoch before that; if there is none, it has failed.
+    - A trial that Hyperband trains on begins with the weights, moving averages, seed states and
+      optimiser's state of its last epoch; executions keep their own.
+    - Weights of the best few trials are on the disk, no others.
 
-    A hyperparameter named `batch_size` is also the batch size of `fit`. What Hyperband wants of a
-    trial (its epochs, and the earlier trial whose weights it goes on from) is done.
+    A hyperparameter named `batch_size` is also the batch size of `fit`.
 
     Args:
         oracle: Which trials to run.
         hypermodel: `keras_tuner.HyperModel`, or function from hyperparameters to a compiled model.
         seed: Integer; trial n is initialised and shuffled by `default_rng([seed, n])`.
-        records: `Records` to write; new ones in the tuner's `project_dir` if None.
+        name: Name of the search in TensorBoard; the project's name if None.
+        priorities: `{hyperparameter's own name: 1 to 4}`: which columns TensorBoard shows first.
+        constants: `{name: value}` of further columns of HParams.
+        records_in: Folder of `trials.csv`, `curves.csv` and `tensorboard`; the project's if None.
+        checkpoints: How many of the best trials keep their weights, for `get_best_models`.
         on_trial: Function called with the `TrialRecord` of each trial that ended.
         **arguments: What else `keras_tuner.Tuner` takes.
+
+    Raises:
+        ValueError: The folder holds a search with another space or strategy.
     """
 
     def __init__(
-        self, oracle, hypermodel=None, *, seed=0, records=None, on_trial=None, **arguments
+        self,
+        oracle,
+        hypermodel=None,
+        *,
+        seed=0,
+        name=None,
+        priorities=None,
+        constants=None,
+        records_in=None,
+        checkpoints=10,
+        on_trial=None,
+        **arguments,
     ):
+        self.seed, self.checkpoints, self.on_trial = seed, checkpoints, on_trial or (lambda _: None)
+        self._name, self._priorities = name, priorities or {}
         super().__init__(oracle, hypermodel, **arguments)
-        self.seed, self.on_trial = seed, on_trial or (lambda _: None)
-        self.records = records or Records(self.project_dir)
-        ended = [self.oracle.trials[trial_id] for trial_id in self.oracle.end_order]
-        if ended:
-            self.records.restore([_record(trial, math.nan) for trial in ended])
+        folder = Path(records_in or self.project_dir)
+        rows = TrialRows(folder / "tensorboard", self._search_name, constants or {})
+        self.records = Records(folder, self.oracle.objective, rows)
+        self._take_up()
+
+    @property
+    def _search_name(self):
+        return self._name or self.project_name
+
+    # The search's life
+
+    def _populate_initial_space(self):
+        """Asks the builder for the space, then goes on with what is in the folder."""
+        super()._populate_initial_space()
+        self._identity = identity.of_the_search(
+            self._search_name, self.seed, self.oracle, self._priorities
+        )
+        identity.refuse_others(Path(self.project_dir), self._identity)
+        if isinstance(self.oracle, Persistent):
+            self.oracle.reload()
+        elif Path(self._get_tuner_fname()).exists():
+            self.oracle.reload()
+
+    def reload(self):
+        """Takes the search up where its files say it was."""
+        self._populate_initial_space()
+
+    def save(self):
+        """Lets the oracle save its state; keras-tuner's mark of a search is written once."""
+        self.oracle.save()
+        if not Path(self._get_tuner_fname()).exists():
+            files.write_atomically(self._get_tuner_fname(), "{}")
+
+    def search(self, *fit_args, **fit_kwargs):
+        """Searches, or goes on searching; the arguments are those of `fit`.
+
+        Raises:
+            ValueError: The folder holds a search that was given other data or settings.
+            tuning.files.InUse: Another process searches in the folder.
+            DiskFault: Nothing can be written any more.
+        """
+        given = identity.of_the_data(fit_args, fit_kwargs)
+        with files.lock(self.project_dir), frozen_heap():
+            identity.keep(Path(self.project_dir), self._identity | given)
+            if isinstance(self.oracle, Persistent):
+                self.oracle.reload()  # another process may have searched since this one looked
+            self._take_up()
+            self.records.restore(self._last_epochs())
+            try:
+                super().search(*fit_args, **fit_kwargs)
+            except KeyboardInterrupt:
+                if self.oracle.verbose:
+                    print("\ninterrupted: the same search goes on where it was")
+                raise
 
     def on_search_begin(self):
         """Saves the search, so that a kill before the first trial's end leaves one that resumes."""
         super().on_search_begin()
         self.save()
 
+    def on_search_end(self):
+        """Writes what waited, and removes the states that no trial will go on from."""
+        super().on_search_end()
+        self.records.finish()
+        if isinstance(self.oracle, Persistent):
+            self.oracle.save_now()
+        self._states.remove_all()
+
+    def _take_up(self):
+        """Knows again what earlier processes did."""
+        ended = [self.oracle.trials[trial_id] for trial_id in self.oracle.end_order]
+        self.records.take_up([self._record(trial) for trial in ended])
+        self._states = States(self.oracle, self.get_trial_dir)
+        self._best_few = BestFew(self.checkpoints, self.oracle.objective.direction)
+        for trial in ended:
+            if Path(self._get_checkpoint_fname(trial.trial_id)).exists():
+                self._remove_checkpoints(self._best_few.offer(trial.trial_id, trial.score))
+
+    def _last_epochs(self):
+        """`{row: last epoch}` of the trials that Hyperband gave their epochs."""
+        trials = [self.oracle.trials[trial_id] for trial_id in self.oracle.end_order]
+        values = [(self._row_of(t), t.hyperparameters.values.get("tuner/epochs")) for t in trials]
+        return {row: epochs for row, epochs in values if epochs is not None}
+
+    # A trial's life
+
     def on_trial_begin(self, trial):
-        """Seeds the trial and starts its clock."""
+        """Seeds the trial, shows it, and starts its clock."""
         super().on_trial_begin(trial)
-        number = self.oracle.start_order.index(trial.trial_id)
-        generator = np.random.default_rng([self.seed, number])
+        generator = np.random.default_rng([self.seed, int(trial.trial_id)])
         keras.utils.set_random_seed(int(generator.integers(2**31)))
+        self.records.begin(self._row_of(trial), own_values(trial.hyperparameters))
+        self._best_execution = None
         self._began = time.monotonic()
 
     def run_trial(self, trial, *args, **kwargs):
-        """Trains one trial; returns the history of each execution."""
+        """Trains one trial; returns the result of each execution, a history mostly."""
         values = own_values(trial.hyperparameters)
         if "batch_size" in values:
             kwargs.setdefault("batch_size", values["batch_size"])
@@ -63,72 +178,146 @@ class OneByOneTuner(keras_tuner.Tuner):
         if "tuner/epochs" in wanted:
             kwargs["epochs"] = wanted["tuner/epochs"]
             kwargs["initial_epoch"] = wanted["tuner/initial_epoch"]
-        callbacks = [*kwargs.pop("callbacks", []), StopWhenDiverged()]
-        return super().run_trial(trial, *args, callbacks=callbacks, **kwargs)
+        callbacks = kwargs.pop("callbacks", None) or []
+        return [
+            self._run_execution(trial, number, callbacks, *args, **kwargs)
+            for number in range(1, self.executions_per_trial + 1)
+        ]
 
-    def _build_hypermodel(self, hp):
-        model = super()._build_hypermodel(hp)
-        if "tuner/trial_id" in hp.values:
-            model.optimizer.build(model.trainable_variables)  # else its state is not restored
-            model.load_weights(self._get_checkpoint_fname(hp.values["tuner/trial_id"]))
-        return model
+    def _run_execution(self, trial, number, callbacks, *args, **kwargs):
+        callbacks = self._deepcopy_callbacks(callbacks)
+        self._configure_tensorboard_dir(callbacks, trial, number - 1)
+        execution = Execution(
+            self.oracle.objective,
+            begin_from=self._states.to_begin_from(trial, number),
+            state_to=self._states.to_write(trial, number),
+        )
+        self._execution_number = number
+        callbacks += [tuner_utils.TunerCallback(self, trial), execution]
+        result = self._build_and_fit_model(trial, *args, callbacks=callbacks, **kwargs)
+        best = self._best_execution
+        is_better = self.oracle.objective.better_than
+        if execution.best_weights is not None and (
+            best is None or is_better(execution.score, best.score)
+        ):
+            self._best_execution = execution
+        return result
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
         """Notes a point of the trial's curve."""
         super().on_epoch_end(trial, model, epoch, logs)
-        self.records.epoch(trial.trial_id, epoch + 1, logs or {})
+        several = self.executions_per_trial > 1
+        number = {"execution": self._execution_number} if several else {}
+        self.records.epoch(self._row_of(trial), epoch + 1, number | (logs or {}))
 
     def _run_and_update_trial(self, trial, *fit_args, **fit_kwargs):
-        histories = self.run_trial(trial, *fit_args, **fit_kwargs)
-        best = [_best_epoch(history.history, self.oracle.objective) for history in histories]
-        metrics = {name: float(np.mean([m[name] for m, _ in best])) for name in best[0][0]}
-        self.oracle.update_trial(trial.trial_id, metrics, step=best[0][1])
+        """Tells the oracle the best epoch of each execution; the score is their mean."""
+        objective = self.oracle.objective
+        try:
+            results = self.run_trial(trial, *fit_args, **fit_kwargs)
+        except OSError as error:
+            if files.is_fault_of_the_disk(error):
+                raise DiskFault(str(error)) from error
+            raise
+        results = results if isinstance(results, list) else [results]
+        best = [_best(result, objective) for result in results]
+        step = round(np.mean([step for _, step in best]))
+        for metrics, _ in best:
+            self.oracle.update_trial(trial.trial_id, metrics, step=step)
 
     def on_trial_end(self, trial):
-        """Tells the oracle, and records what the trial came to."""
+        """Keeps the trial's weights if they are worth it, tells the oracle, records the trial."""
+        trial.seconds = time.monotonic() - self._began
+        row = self._row_of(trial)
+        if trial.status == "COMPLETED":
+            self._keep_weights(trial)
+            self.records.write_curve(row)
         super().on_trial_end(trial)
-        record = _record(self.oracle.get_trial(trial.trial_id), time.monotonic() - self._began)
-        self.records.end(record)
-        self.on_trial(record)
+        self._states.remove_spent()
+        ended = self.oracle.get_trial(trial.trial_id)
+        if ended.status != "INVALID":  # else it is tried once more
+            self.records.end(self._record(ended))
+            self.on_trial(self._record(ended))
+
+    def _record(self, trial):
+        """The `TrialRecord` of an ended trial of keras-tuner."""
+        completed = trial.status == "COMPLETED"
+        scores = trial.metrics.get_history(self.oracle.objective.name) if completed else ()
+        return TrialRecord(
+            trial=self._row_of(trial),
+            status=trial.status,
+            score=trial.score if completed else None,
+            best_epoch=trial.best_step + 1 if completed else None,
+            seconds=getattr(trial, "seconds", None) or math.nan,
+            reason=(trial.message or "").strip().rpartition("\n")[2],
+            values=own_values(trial.hyperparameters),
+            scores=tuple(s for each in scores if each.step == trial.best_step for s in each.value),
+        )
+
+    def _row_of(self, trial):
+        """The name of a trial's row: of the trial that it goes on from, if it does."""
+        parent = trial.hyperparameters.values.get("tuner/trial_id")
+        return self._row_of(self.oracle.get_trial(parent)) if parent else trial.trial_id
+
+    # What is kept on the disk
+
+    def _keep_weights(self, trial):
+        execution = self._best_execution
+        score = self.oracle.get_trial(trial.trial_id).metrics.get_last_value(
+            self.oracle.objective.name
+        )
+        if execution is None or not math.isfinite(score):
+            return
+        dropped = self._best_few.offer(trial.trial_id, score)
+        if trial.trial_id not in dropped:
+            execution.model.set_weights(execution.best_weights)
+            path = Path(self._get_checkpoint_fname(trial.trial_id))
+            temporary = path.with_name(f".tmp.{path.name}")
+            execution.model.save_weights(temporary)
+            temporary.replace(path)
+        self._remove_checkpoints(dropped)
+        self._best_execution = None
+
+    def _remove_checkpoints(self, trial_ids):
+        for trial_id in trial_ids:
+            Path(self._get_checkpoint_fname(trial_id)).unlink(missing_ok=True)
+
+    def load_model(self, trial):
+        """The model of a trial with the weights of its best epoch, its optimiser new."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return super().load_model(trial)
+
+    def get_best_models(self, num_models=1):
+        """The models of the best trials with the weights of their best epochs, best first.
+
+        Raises:
+            ValueError: More models are asked for than keep their weights.
+        """
+        if num_models > self.checkpoints:
+            raise ValueError(
+                f"num_models must be at most checkpoints={self.checkpoints}. "
+                f"Received: num_models={num_models}."
+            )
+        return super().get_best_models(num_models)
 
 
-class StopWhenDiverged(keras.callbacks.Callback):
-    """Ends a training after the epoch that left it diverged."""
+@contextlib.contextmanager
+def frozen_heap():
+    """Takes what exists out of the garbage collector's sight: TensorFlow alone is a million objects.
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
-        """Looks at the epoch's losses."""
-        if _has_diverged(logs or {}):
-            self.model.stop_training = True
-
-
-def _record(trial, seconds):
-    """The `TrialRecord` of an ended trial of keras-tuner."""
-    completed = trial.status == "COMPLETED"
-    return TrialRecord(
-        trial=trial.trial_id,
-        status=trial.status,
-        score=trial.score if completed else None,
-        best_epoch=trial.best_step + 1 if completed else None,
-        seconds=seconds,
-        reason=(trial.message or "").strip().rpartition("\n")[2],
-        values=own_values(trial.hyperparameters),
-    )
+    keras-tuner collects before each trial, which then takes milliseconds and not half a second.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
-def _has_diverged(metrics):
-    # The validation loss too: the training loss of the last step is from before its update.
-    return not all(math.isfinite(metrics.get(name, 0.0)) for name in ("loss", "val_loss"))
-
-
-def _best_epoch(history, objective):
-    """Metrics and number (from 0) of the best epoch; of the last one if none is finite."""
-    epochs = [dict(zip(history, row, strict=True)) for row in zip(*history.values(), strict=True)]
-    for metrics in epochs:
-        if _has_diverged(metrics):
-            metrics[objective.name] = math.nan
-    finite = [i for i, m in enumerate(epochs) if math.isfinite(objective.get_value(m))]
-    if not finite:
-        return epochs[-1], len(epochs) - 1
-    best = max if objective.direction == "max" else min
-    place = best(finite, key=lambda i: objective.get_value(epochs[i]))
-    return epochs[place], place
+def _best(result, objective):
+    """Metrics and step of one execution's result."""
+    if isinstance(result, keras.callbacks.History):
+        return best_epoch(result.history, objective)
+    return tuner_utils.convert_to_metrics_dict(result, objective), 0

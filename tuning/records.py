@@ -8,10 +8,13 @@ from pathlib import Path
 
 from tuning.files import write_atomically
 
+AT_ONCE = 1000
+"""Rows that may be written again at once; with more, changed rows wait until they are a share."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TrialRecord:
-    """One ended trial."""
+    """One ended trial; with Hyperband one that may have gone on several times."""
 
     trial: str
     """Its name, unique in the search."""
@@ -24,9 +27,11 @@ class TrialRecord:
     seconds: float
     """How long it took, building included."""
     reason: str
-    """Why it failed; empty if it did not."""
+    """Why it failed or went no further; empty if nothing happened."""
     values: dict
     """Value of each hyperparameter by its own name."""
+    scores: tuple = ()
+    """The score of each execution, of which `score` is the mean."""
 
     def as_row(self):
         """Its row in `trials.csv`: own columns, then one for each hyperparameter."""
@@ -40,37 +45,79 @@ class TrialRecord:
             **self.values,
         }
 
-
-class Records:
-    """The trials of a search and their curves, written as they end.
-
-    Args:
-        folder: Existing folder for `trials.csv` and `curves.csv`; what a stopped search left there
-            is kept.
-    """
-
-    def __init__(self, folder):
-        self.trials = []
-        self._trials = _Table(Path(folder) / "trials.csv")
-        self._curves = _Table(Path(folder) / "curves.csv")
-        self._epochs = {}
-
-    def restore(self, trials):
-        """Takes up a search that was stopped: exactly these trials have ended.
-
-        A kill may have left a line too few or half a line; both files are written anew.
+    def gone_on(self, later, direction):
+        """The record of a trial that went on: its best so far, and all its seconds.
 
         Args:
-            trials: `TrialRecord` of each ended trial, in order; their `seconds` are looked up.
+            later: `TrialRecord` of what came after.
+            direction: `"max"` or `"min"`: which scores are good.
         """
-        seconds = {row["trial"]: float(row["seconds"] or "nan") for row in self._trials.rows()}
-        self.trials = [
-            dataclasses.replace(trial, seconds=seconds.get(trial.trial, math.nan))
-            for trial in trials
-        ]
-        ended = {trial.trial for trial in trials}
-        self._curves.replace([row for row in self._curves.rows() if row["trial"] in ended])
+        sign = 1 if direction == "max" else -1
+        scored = [each for each in (self, later) if each.score is not None]
+        best = max(scored, key=lambda each: sign * each.score, default=later)
+        reason = later.reason or self.reason
+        return dataclasses.replace(best, seconds=self.seconds + later.seconds, reason=reason)
+
+
+class Records:
+    """The trials of a search and their curves: in two files, and as rows in TensorBoard.
+
+    Args:
+        folder: Existing folder for `trials.csv` and `curves.csv`.
+        objective: `keras_tuner.Objective` of the search.
+        rows: `tuning.dashboard.TrialRows`, or None.
+    """
+
+    def __init__(self, folder, objective, rows=None):
+        self.objective, self.rows = objective, rows
+        self._by_name, self._changed, self._epochs = {}, 0, {}
+        self._trials = _Table(Path(folder) / "trials.csv")
+        self._curves = _Table(Path(folder) / "curves.csv")
+
+    @property
+    def trials(self):
+        """`TrialRecord` of each ended trial, in the order they first ended."""
+        return list(self._by_name.values())
+
+    def take_up(self, records):
+        """Takes in, without writing anything, what an earlier process did.
+
+        Args:
+            records: `TrialRecord` of each ended trial, in order.
+        """
+        self._by_name = {}
+        for record in records:
+            self._add(record)
+
+    def restore(self, last_epochs=None):
+        """Puts the files right after `take_up`: a kill may have left a line too few or half a one.
+
+        A trial that has ended but is not in `trials.csv` gets its end in TensorBoard again.
+
+        Args:
+            last_epochs: `{trial: its last epoch}` where that is known; rows beyond belong to a
+                training that was cut short.
+        """
+        last = dict.fromkeys(self._by_name, math.inf) | (last_epochs or {})
+        written = {row["trial"] for row in self._trials.rows()}
+        curves = [row for row in self._curves.rows() if _is_within(row, last)]
+        if self.rows:
+            for name in [name for name in self._by_name if name not in written]:
+                curve = [_numbers(row) for row in curves if row["trial"] == name]
+                self._show(self._by_name[name], curve)
+        self._curves.replace(curves)
         self._trials.replace([trial.as_row() for trial in self.trials])
+
+    def begin(self, trial, values):
+        """Notes that a trial begins, or goes on.
+
+        Args:
+            trial: Name of the trial.
+            values: Value of each hyperparameter by its own name.
+        """
+        self._epochs[trial] = []
+        if self.rows:
+            self.rows.begin(trial, values)
 
     def epoch(self, trial, epoch, metrics):
         """Notes one epoch of a trial that runs.
@@ -78,19 +125,67 @@ class Records:
         Args:
             trial: Name of the trial.
             epoch: Number of the epoch, from 1.
-            metrics: `{name: number}`.
+            metrics: `{name: number}`, and `execution` if there are several.
         """
         self._epochs.setdefault(trial, []).append({"trial": trial, "epoch": epoch, **metrics})
 
+    def write_curve(self, trial):
+        """Writes the curve of a trial that is about to end.
+
+        Args:
+            trial: Name of the trial.
+        """
+        self._curves.append(self._epochs.get(trial, []))
+
     def end(self, record):
-        """Writes an ended trial and its curve.
+        """Writes an ended trial, after its curve.
 
         Args:
             record: `TrialRecord`.
         """
-        self._curves.append(self._epochs.pop(record.trial, []))
-        self._trials.append([record.as_row()])
-        self.trials.append(record)
+        curve = [
+            {name: value for name, value in row.items() if name != "trial"}
+            for row in self._epochs.pop(record.trial, [])
+        ]
+        went_on = record.trial in self._by_name
+        record = self._add(record)
+        if self.rows:
+            self._show(record, curve)
+        if not went_on:
+            self._trials.append([record.as_row()])
+            return
+        self._changed += 1
+        if self._changed > len(self._by_name) // AT_ONCE:
+            self.finish()
+
+    def finish(self):
+        """Writes the rows of trials that went on and still stand as they were before."""
+        if self._changed:
+            self._trials.replace([trial.as_row() for trial in self.trials])
+            self._changed = 0
+
+    def _add(self, record):
+        before = self._by_name.get(record.trial)
+        if before:
+            record = before.gone_on(record, self.objective.direction)
+        self._by_name[record.trial] = record
+        return record
+
+    def _show(self, record, curve):
+        objective = self.objective
+        names = (objective.name, objective.direction)
+        self.rows.end(record.trial, record.status, curve, *names, score=record.score)
+
+
+def _is_within(row, last_epochs):
+    return int(row["epoch"] or 0) <= last_epochs.get(row["trial"], 0)
+
+
+def _numbers(row):
+    """A row of `curves.csv` as it was before it was text."""
+    numbers = {name: float(text) for name, text in row.items() if text and name != "trial"}
+    whole = {name: int(numbers[name]) for name in ("epoch", "execution") if name in numbers}
+    return numbers | whole
 
 
 class _Table:

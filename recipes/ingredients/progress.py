@@ -79,10 +79,11 @@ class TrialProgress(_Bar):
     Args:
         trials: Trials of the whole search.
         ended: `TrialRecord`s of those that ended before this process.
+        done: How many trials that were; one that Hyperband trains on is a trial again.
     """
 
-    def __init__(self, trials, ended=()):
-        super().__init__("trial", trials, len(ended))
+    def __init__(self, trials, ended=(), done=0):
+        super().__init__("trial", trials, done)
         self.best = max((trial.score for trial in ended if trial.score is not None), default=None)
 
     def ended(self, record):

@@ -49,6 +49,16 @@ class Run:
     summary: dict | None
     """What the run came to if it was finished before, else None."""
 
+    @property
+    def name(self):
+        """Its name in TensorBoard: the path below `runs`, e.g. `search/2026-01-31-120000`."""
+        inside = RUNS.resolve() in self.path.resolve().parents
+        return str(self.path.resolve().relative_to(RUNS.resolve()) if inside else self.path)
+
+    def reopen(self):
+        """Makes a finished run an unfinished one, which `--resume` finds after a kill."""
+        (self.path / "summary.json").unlink(missing_ok=True)
+
     def write_json(self, name, value):
         """Writes `value` as JSON to the file `name` of the run, atomically; null for NaN."""
         value = json.loads(json.dumps(value, default=str), parse_constant=lambda _: None)

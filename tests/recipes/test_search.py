@@ -46,7 +46,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
     def test_each_strategy_keeps_its_budget_and_its_space_and_leaves_a_whole_run(self, strategy):
         result = search.main(self.settings(strategy=strategy))
         trials = rows_of(self.folder / "run/trials.csv")
-        self.assertBetween(len(trials), 1 if strategy == "grid" else 4, 4)
+        self.assertBetween(len(trials), 1 if strategy in ("grid", "hyperband") else 4, 4)
         for trial in trials:
             self.assertEqual(trial["status"], "COMPLETED")
             self.assertBetween(float(trial["learning_rate"]), 1e-4, 1.0)
@@ -81,6 +81,25 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_finished_search_that_is_resumed_says_what_it_came_to(self):
         first = search.main(self.settings())
         self.assertEqual(search.main(self.settings(where={"resume": True})), first)
+
+    def test_more_trials_extend_a_search_and_fewer_change_nothing(self):
+        first = search.main(self.settings())
+        self.assertEqual(search.main(self.settings(trials=3, where={"resume": True})), first)
+        search.main(self.settings(trials=6, where={"resume": True}))
+        extended = rows_of(self.folder / "run/trials.csv")
+        self.assertEqual([row["trial"] for row in extended], list("012345"))
+        summary = json.loads((self.folder / "run/summary.json").read_text())
+        self.assertEqual(sum(summary["trials"].values()), 6)
+
+    def test_a_search_with_other_settings_is_not_resumed(self):
+        search.main(self.settings())
+        with self.assertRaisesRegex(BadInput, "epochs: 1 there, 2 now"):
+            search.main(self.settings(epochs=2, where={"resume": True}))
+
+    def test_each_trial_is_a_row_of_hparams_with_all_columns(self):
+        search.main(self.settings())
+        files = sorted((self.folder / "run/tensorboard").glob("*/events.out.tfevents.*"))
+        self.assertEqual([file.parent.name for file in files], list("0123"))
 
     def test_a_killed_search_goes_on_and_ends_with_the_trials_of_an_undisturbed_one(self):
         flags = ["--data", "iris", "--validation-share", "0.2", "--trials", "4", "--epochs", "1"]

@@ -1,9 +1,12 @@
 import csv
 from pathlib import Path
 
+import keras_tuner
 import tensorflow as tf
 
 from tuning import Records, TrialRecord
+
+OBJECTIVE = keras_tuner.Objective("score", "max")
 
 
 def record(trial="0", **changes):
@@ -28,9 +31,10 @@ class RecordsTest(tf.test.TestCase):
             return list(csv.DictReader(file))
 
     def test_each_trial_is_a_row_and_each_epoch_of_it_another(self):
-        records = Records(self.folder)
+        records = Records(self.folder, OBJECTIVE)
         for epoch in (1, 2):
             records.epoch("0", epoch, {"loss": 1 / epoch})
+        records.write_curve("0")
         records.end(record())
         self.assertEqual(
             self.rows("trials.csv"),
@@ -55,7 +59,7 @@ class RecordsTest(tf.test.TestCase):
         )
 
     def test_a_failed_trial_has_a_reason_and_no_score(self):
-        Records(self.folder).end(
+        Records(self.folder, OBJECTIVE).end(
             record(status="FAILED", score=None, best_epoch=None, reason='bad, "very"\nbad')
         )
         (row,) = self.rows("trials.csv")
@@ -63,7 +67,7 @@ class RecordsTest(tf.test.TestCase):
         self.assertEqual(row["reason"], 'bad, "very"\nbad')
 
     def test_a_hyperparameter_that_appears_late_gets_a_column(self):
-        records = Records(self.folder)
+        records = Records(self.folder, OBJECTIVE)
         records.end(record("0", values={"a": 1}))
         records.end(record("1", values={"a": 2, "b": 3}))
         records.end(record("2", values={"b": 4}))
@@ -73,24 +77,51 @@ class RecordsTest(tf.test.TestCase):
         )
 
     def test_what_a_kill_left_is_put_right(self):
-        records = Records(self.folder)
+        records = Records(self.folder, OBJECTIVE)
         for trial in ("0", "1"):
             records.epoch(trial, 1, {"loss": 1.0})
-            records.end(record(trial, seconds=float(trial) + 2))
+            records.write_curve(trial)
+            records.end(record(trial))
         with (self.folder / "trials.csv").open("a") as file:
             file.write("2,COMPL")  # half a line
         with (self.folder / "curves.csv").open("a") as file:
             file.write("2,1,0.5\n")  # a curve whose trial did not end
-        again = Records(self.folder)
-        again.restore([record("0"), record("1"), record("3")])
+        again = Records(self.folder, OBJECTIVE)
+        again.take_up([record("0"), record("1"), record("3")])
+        again.restore()
         again.end(record("4"))
         self.assertEqual([row["trial"] for row in self.rows("trials.csv")], ["0", "1", "3", "4"])
         self.assertEqual([row["trial"] for row in self.rows("curves.csv")], ["0", "1"])
-        self.assertEqual([trial.seconds for trial in again.trials[:2]], [2.0, 3.0])
+
+    def test_a_trial_that_goes_on_keeps_its_row_its_best_and_all_its_seconds(self):
+        records = Records(self.folder, OBJECTIVE)
+        records.end(record("0", score=0.5, best_epoch=1))
+        records.end(record("1", score=0.75, best_epoch=1))
+        records.end(record("0", score=0.625, best_epoch=3, seconds=2.0))
+        records.end(record("1", score=None, best_epoch=None, status="FAILED", reason="diverged"))
+        first, second = self.rows("trials.csv")
+        self.assertEqual((first["score"], first["best_epoch"]), ("0.625", "3"))
+        self.assertEqual(first["seconds"], "3.0")
+        self.assertEqual((second["status"], second["score"]), ("COMPLETED", "0.75"))
+        self.assertEqual(second["reason"], "diverged")
+
+    def test_epochs_beyond_the_last_of_a_trial_that_was_cut_short_while_it_went_on_are_removed(
+        self,
+    ):
+        records = Records(self.folder, OBJECTIVE)
+        for epochs in ((1, 2), (3, 4)):
+            records.begin("0", {})
+            for epoch in epochs:
+                records.epoch("0", epoch, {"loss": 1.0})
+            records.write_curve("0")
+        again = Records(self.folder, OBJECTIVE)
+        again.take_up([record("0")])
+        again.restore({"0": 2})
+        self.assertEqual([row["epoch"] for row in self.rows("curves.csv")], ["1", "2"])
 
     def test_records_go_on_where_another_process_stopped(self):
-        Records(self.folder).end(record("0"))
-        Records(self.folder).end(record("1"))
+        Records(self.folder, OBJECTIVE).end(record("0"))
+        Records(self.folder, OBJECTIVE).end(record("1"))
         self.assertEqual([row["trial"] for row in self.rows("trials.csv")], ["0", "1"])
 
 

@@ -5,6 +5,7 @@ from tuning.oracles.by_priority import ByPriorityOracle, tier_budgets
 from tuning.oracles.coarse_to_fine import CoarseToFineOracle
 from tuning.oracles.grid import GridOracle, grid_levels
 from tuning.oracles.hyperband import HyperbandOracle
+from tuning.oracles.persistent import Persistent
 from tuning.oracles.quasi_random import QuasiRandomOracle
 from tuning.oracles.random import RandomOracle
 from tuning.oracles.reliable import Reliable
@@ -15,6 +16,7 @@ __all__ = [
     "CoarseToFineOracle",
     "GridOracle",
     "HyperbandOracle",
+    "Persistent",
     "QuasiRandomOracle",
     "RandomOracle",
     "Reliable",

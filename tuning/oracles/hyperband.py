@@ -76,6 +76,17 @@ class HyperbandOracle(Reliable, KerasTunerHyperband):
                 return self._new_trial(None)
             self._brackets = []  # after failures, places that nobody can take: they are free again
 
+    def may_go_on(self, trial_id):
+        """Whether a later trial may go on from this one."""
+        for bracket in self._brackets:
+            rounds, sizes = bracket["rounds"], bracket["sizes"]
+            for number in range(len(sizes) - 1):
+                if any(each["id"] == trial_id for each in rounds[number]):
+                    later = rounds[number + 1]
+                    is_taken = any(each["past_id"] == trial_id for each in later)
+                    return not is_taken and len(later) < sizes[number + 1]
+        return False
+
     def _places(self, bracket):
         """The number of trials that a bracket has yet to start."""
         return sum(bracket["sizes"]) - sum(len(started) for started in bracket["rounds"])

@@ -1,0 +1,1 @@
+"""Long trials of endurance: `make stress`. Not part of `make test`."""

@@ -1,0 +1,128 @@
+"""Searches in other processes that are killed, interrupted and left without a disk, for real."""
+
+import csv
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tests.tuning.made_up_search import tuner_in
+
+ROOT = Path(__file__).parents[2]
+
+
+def program(folder, oracle="random", trials=30, pause=0.02, **arguments):
+    """Starts a search in another process; returns it when it searches."""
+    command = [sys.executable, "-m", "tests.tuning.made_up_search", str(folder), oracle]
+    process = subprocess.Popen(
+        [*command, str(trials), str(pause)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **arguments,
+    )
+    for line in process.stdout:
+        if line == "searching\n":
+            break
+    return process
+
+
+def rows_of(folder, name="trials.csv"):
+    path = Path(folder) / "search" / name
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def results_of(folder):
+    """What a search found: its rows but for the time they took, and its curves."""
+    trials = [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(folder)]
+    return trials, rows_of(folder, "curves.csv")
+
+
+class KilledTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
+        self.processes = []
+        self.addCleanup(self.end_all)
+
+    def end_all(self):
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+
+    def start(self, *arguments, **named):
+        process = program(self.folder, *arguments, **named)
+        self.processes.append(process)
+        return process
+
+    def assert_goes_on_to_the_undisturbed_end(self, oracle="random", trials=30):
+        tuner_in(self.folder, oracle, trials).search(verbose=0)
+        undisturbed = self.create_tempdir().full_path
+        tuner_in(undisturbed, oracle, trials).search(verbose=0)
+        self.assertEqual(results_of(self.folder), results_of(undisturbed))
+
+    @parameterized.parameters("random", "hyperband", "bayesian", "grid")
+    def test_a_killed_search_goes_on_to_the_end_of_an_undisturbed_one(self, oracle):
+        search = self.start(oracle)
+        while len(rows_of(self.folder)) < 7:
+            time.sleep(0.01)
+        search.send_signal(signal.SIGKILL)
+        search.wait()
+        self.assertLess(len(rows_of(self.folder)), 30)
+        self.assert_goes_on_to_the_undisturbed_end(oracle)
+
+    def test_a_kill_before_the_first_trial_ends_leaves_a_search_that_goes_on(self):
+        search = self.start("random", 30, 60.0)
+        while not list(self.folder.glob("search/trial_*/trial.json")):
+            time.sleep(0.01)
+        search.send_signal(signal.SIGKILL)
+        search.wait()
+        self.assertEmpty(rows_of(self.folder))
+        self.assert_goes_on_to_the_undisturbed_end()
+
+    def test_a_second_process_is_told_who_searches_and_the_lock_of_a_dead_one_is_free(self):
+        first = self.start("random", 30, 60.0)
+        while not (self.folder / "search/search.json").exists():
+            time.sleep(0.01)
+        second = self.start()
+        _, complaint = second.communicate(timeout=60)
+        self.assertIn(f"in use by process {first.pid}", complaint)
+        first.kill()
+        first.wait()
+        self.assert_goes_on_to_the_undisturbed_end()
+
+    def test_ctrl_c_leaves_a_search_that_goes_on(self):
+        search = self.start()
+        while len(rows_of(self.folder)) < 3:
+            time.sleep(0.01)
+        search.send_signal(signal.SIGINT)
+        search.communicate(timeout=60)
+        self.assertEqual(search.returncode, -signal.SIGINT)
+        self.assert_goes_on_to_the_undisturbed_end()
+
+    def test_a_full_disk_ends_a_search_whose_files_stay_readable(self):
+        def full_disk():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, 3_000))
+
+        search = self.start(preexec_fn=full_disk)
+        _, complaint = search.communicate(timeout=120)
+        self.assertNotEqual(search.returncode, 0)
+        self.assertRegex(complaint.strip().rpartition("\n")[2], "OSError|DiskFault")
+        before = rows_of(self.folder)
+        self.assertNotEmpty(before)
+        self.assertLess(len(before), 30)
+        self.assert_goes_on_to_the_undisturbed_end()
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,69 @@
+"""One training of a trial: where it begins, when it is hopeless, what of it is kept."""
+
+import math
+
+import keras
+
+from tuning import training_state
+
+
+class Execution(keras.callbacks.Callback):
+    """Watches one training by `fit`; give it last among the callbacks.
+
+    A training whose loss or validation loss becomes NaN or infinite is ended. (The validation loss
+    too, since the training loss of the last step is from before its update.)
+
+    Args:
+        objective: `keras_tuner.Objective`; the weights of its best epoch are kept in memory.
+        begin_from: `Path` of the state that the training goes on from, or None.
+        state_to: `Path` that its last state is written to, or None.
+    """
+
+    def __init__(self, objective, begin_from=None, state_to=None):
+        super().__init__()
+        self.objective, self.begin_from, self.state_to = objective, begin_from, state_to
+        self.score, self.best_weights = math.nan, None
+
+    def on_train_begin(self, logs=None):  # noqa: ARG002
+        """Puts the model where the earlier training ended: here it is built, whatever it is."""
+        if self.begin_from:
+            training_state.load(self.begin_from, self.model)
+
+    def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
+        """Ends a training that diverged; keeps the weights of the best epoch."""
+        if has_diverged(logs or {}):
+            self.model.stop_training = True
+            return
+        score = self.objective.get_value(logs) if self.objective.has_value(logs) else math.nan
+        is_better = self.best_weights is None or self.objective.better_than(score, self.score)
+        if is_better or math.isnan(self.score):
+            self.score, self.best_weights = score, self.model.get_weights()
+
+    def on_train_end(self, logs=None):  # noqa: ARG002
+        """Writes the state that another training may go on from."""
+        if self.state_to:
+            training_state.save(self.state_to, self.model, {})
+
+
+def has_diverged(metrics):
+    """Whether an epoch's loss or validation loss is no finite number."""
+    return not all(math.isfinite(metrics.get(name, 0.0)) for name in ("loss", "val_loss"))
+
+
+def best_epoch(history, objective):
+    """Metrics and number (from 0) of the best epoch of a `History`; the last one if none is finite.
+
+    The objective of an epoch that diverged counts as NaN: an accuracy computed from such weights
+    means nothing.
+    """
+    epochs = [dict(zip(history, row, strict=True)) for row in zip(*history.values(), strict=True)]
+    for metrics in epochs:
+        metrics[objective.name] = objective.get_value(metrics)
+        if has_diverged(metrics):
+            metrics[objective.name] = math.nan
+    finite = [i for i, m in enumerate(epochs) if math.isfinite(m[objective.name])]
+    if not finite:
+        return epochs[-1], len(epochs) - 1
+    best = max if objective.direction == "max" else min
+    place = best(finite, key=lambda i: epochs[i][objective.name])
+    return epochs[place], place
