@@ -19,7 +19,8 @@ from pathlib import Path
 from recipes.ingredients.command_line import console, run
 from recipes.ingredients.errors import BadInput
 from recipes.ingredients.run_directory import RUNS
-from tuning import dashboard
+from tuning.dashboard import links, server
+from tuning.dashboard.log_directory import Reader
 
 MOST_LINKS = 10
 
@@ -61,7 +62,7 @@ def main(settings):
     Returns:
         A `Result`, after Ctrl-C.
     """
-    reader = dashboard.Reader(settings.logdir)
+    reader = Reader(settings.logdir)
     write_configuration(reader)
     url = launch(reader, settings)
     found = reader.read()
@@ -76,7 +77,7 @@ def main(settings):
 def write_configuration(reader):
     """Writes what the table's columns are; without it only this server knows."""
     try:
-        dashboard.write_configuration(reader)
+        server.write_configuration(reader)
     except OSError as error:
         console.print(f"the table's columns could not be written for others: {error}")
 
@@ -84,8 +85,8 @@ def write_configuration(reader):
 def launch(reader, settings):
     """Starts the server; returns its address."""
     try:
-        return dashboard.launch(reader, settings.host, settings.port)
-    except dashboard.CannotServe as error:
+        return server.launch(reader, settings.host, settings.port)
+    except server.CannotServe as error:
         raise BadInput(
             f"port must be free and host an address of this machine. Received:"
             f" port={settings.port}, host={settings.host} ({error}). --port 0 takes a free one."
@@ -99,9 +100,9 @@ def print_links(url, found, logdir):
         runs[row.get("search")].append(name)
     if not runs:
         console.print(f"nothing to show yet in {logdir}: make train or make search, then reload")
-    lines = {f"all {len(found.rows):,} rows": dashboard.links.table(url)}
+    lines = {f"all {len(found.rows):,} rows": links.table(url)}
     for search in sorted(runs, key=str)[-MOST_LINKS:]:
-        link, selected = dashboard.links.curves(url, runs[search], len(found.tags))
+        link, selected = links.curves(url, runs[search], list(found.tags))
         hint = "" if selected else "  (tick the box above the list of runs)"
         lines[f"curves of {search or 'others'}"] = link + hint
     width = max(map(len, lines))
