@@ -37,9 +37,8 @@ search: $(VENV)/installed  ## tune the classifier's hyperparameters
 predict: $(VENV)/installed  ## predict with a trained model: ARGS="--model runs/.../model.keras --input new.csv"
 	$(BIN)/python -m recipes.predict $(ARGS)
 
-tensorboard: $(VENV)/installed  ## show all runs on http://127.0.0.1:6006
-	@mkdir -p runs
-	$(BIN)/python -c 'import recipes, tensorboard.main as t; t.run_main()' --logdir runs --host 127.0.0.1 $(ARGS)
+tensorboard: $(VENV)/installed  ## show all searches and trainings on http://127.0.0.1:6006
+	$(BIN)/python -m recipes.tensorboard $(ARGS)
 
 pictures: $(VENV)/installed  ## make the README's pictures anew
 	$(BIN)/python -m recipes.train --run-directory runs/pictures/train --overwrite

@@ -78,7 +78,7 @@ class EpochRecords(keras.callbacks.Callback):
         }
         self.rows.append(row)
         self._write_curves()
-        self.events.scalars(epoch + 1, {_tag(k): v for k, v in row.items() if k != "epoch"})
+        self.events.epochs([row], "validation_accuracy", "max")
         for name in ("loss", "validation_loss"):
             if not math.isfinite(row[name]):
                 raise RunFailed(
@@ -102,11 +102,3 @@ class EpochRecords(keras.callbacks.Callback):
             best_weights = self.early_stopping.best_weights or []
         arrays = {str(i): weights for i, weights in enumerate(best_weights)}
         training_state.save(self.checkpoint, self.model, numbers, arrays)
-
-
-def _tag(name):
-    """`loss/validation` rather than `validation_loss`, so that both curves stand side by side."""
-    quantity = name.removeprefix("validation_")
-    if quantity in ("loss", "accuracy"):
-        return f"{quantity}/{'validation' if name != quantity else 'training'}"
-    return name

@@ -1,4 +1,7 @@
-"""What TensorBoard shows of a run: the only folder that imports tensorboard."""
+"""What TensorBoard shows of runs and searches: the only folder that imports tensorboard.
+
+`tuning.dashboard.server` serves it; who only writes need not wait for that import.
+"""
 
 from tuning.dashboard.event_file import EventFile
 from tuning.dashboard.trial_rows import TrialRows

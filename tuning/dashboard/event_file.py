@@ -29,7 +29,7 @@ class EventFile:
     def __init__(self, folder):
         self.path = Path(folder) / NAME
         self._waiting = []
-        self._adopt(whole_records(self.path.read_bytes()) if self.path.exists() else [])
+        self._adopt(whole_records(self.path))
         self._step_before = self._last_step
 
     def hyperparameters(self, values, trial_id):
@@ -139,8 +139,11 @@ class EventFile:
     def _forget_from(self, step):
         """Removes the scalars of this and later steps, if the run had them before it went on."""
         if step <= self._step_before:
-            records = whole_records(self.path.read_bytes())
-            kept = [r for r in records if not (_has_scalars(r) and r.event.step >= step)]
+            kept = [
+                r
+                for r in whole_records(self.path)
+                if not (_has_scalars(r) and r.event.step >= step)
+            ]
             write_atomically(self.path, b"".join(record.framed for record in kept))
             self._adopt(kept)
         self._step_before = -1

@@ -8,7 +8,7 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-HEADER, CHECKSUM = struct.Struct("<QI"), struct.Struct("<I")
+LENGTH, CHECKSUM, HEADER = struct.Struct("<Q"), struct.Struct("<I"), struct.Struct("<QI")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,26 +32,27 @@ def framed(event):
     return file.getvalue()
 
 
-def whole_records(content, checked=True):
-    """Reads records until the content ends or is damaged, as TensorBoard does.
+def whole_records(path, checked=True):
+    """Reads a file's records until it ends or is damaged, as TensorBoard does.
 
     Args:
-        content: Bytes of an event file, or of its beginning.
-        checked: Whether to compare checksums, which takes a millisecond for 10 kB.
+        path: Event file; one that does not exist has no records.
+        checked: Whether to compare the checksums of what the records say, a millisecond for 10 kB.
 
     Yields:
         A `Record` for each whole one.
     """
-    place = 0
-    while place + HEADER.size <= len(content):
-        length, length_checksum = HEADER.unpack_from(content, place)
-        if masked_crc32c(content[place : place + 8]) != length_checksum:
-            return
-        start, end = place + HEADER.size, place + HEADER.size + length
-        if end + CHECKSUM.size > len(content):
-            return
-        data = content[start:end]
-        if checked and CHECKSUM.unpack_from(content, end)[0] != masked_crc32c(data):
-            return
-        yield Record(content[place : end + CHECKSUM.size], event_pb2.Event.FromString(data))
-        place = end + CHECKSUM.size
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        while len(header := file.read(HEADER.size)) == HEADER.size:
+            length, checksum = HEADER.unpack(header)
+            if masked_crc32c(header[: LENGTH.size]) != checksum:
+                return
+            rest = file.read(length + CHECKSUM.size)
+            data = rest[:length]
+            if len(rest) < length + CHECKSUM.size or (
+                checked and CHECKSUM.unpack(rest[length:])[0] != masked_crc32c(data)
+            ):
+                return
+            yield Record(header + rest, event_pb2.Event.FromString(data))
