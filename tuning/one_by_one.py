@@ -92,9 +92,7 @@ class OneByOneTuner(keras_tuner.Tuner):
             self._search_name, self.seed, self.oracle, self._priorities
         )
         identity.refuse_others(Path(self.project_dir), self._identity)
-        if isinstance(self.oracle, Persistent):
-            self.oracle.reload()
-        elif Path(self._get_tuner_fname()).exists():
+        if isinstance(self.oracle, Persistent) or Path(self._get_tuner_fname()).exists():
             self.oracle.reload()
 
     def reload(self):
@@ -304,7 +302,7 @@ class OneByOneTuner(keras_tuner.Tuner):
 
 @contextlib.contextmanager
 def frozen_heap():
-    """Takes what exists out of the garbage collector's sight: TensorFlow alone is a million objects.
+    """Takes all that exists, TensorFlow's million objects, out of the garbage collector's sight.
 
     keras-tuner collects before each trial, which then takes milliseconds and not half a second.
     """

@@ -98,7 +98,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_each_trial_is_a_row_of_hparams_with_all_columns(self):
         search.main(self.settings())
-        files = sorted((self.folder / "run/tensorboard").glob("*/events.out.tfevents.*"))
+        files = sorted((self.folder / "run/tensorboard").glob("*/events.out.tfevents*"))
         self.assertEqual([file.parent.name for file in files], list("0123"))
 
     def test_a_killed_search_goes_on_and_ends_with_the_trials_of_an_undisturbed_one(self):
