@@ -4,6 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+BENCHMARKS := batch_norm search_quality event_files bookkeeping
 FOLDERS := layers recipes tuning benchmarks tests
 
 help:  ## list the targets
@@ -45,9 +46,13 @@ pictures: $(VENV)/installed  ## make the README's pictures anew
 	@mkdir -p pictures
 	cp runs/pictures/train/figure.png pictures/train.png
 
-bench: $(VENV)/installed-dev  ## measure the project beside its peers, in one run
-	$(BIN)/python -m benchmarks.batch_norm
-	$(BIN)/python -m benchmarks.search_quality
+bench: $(VENV)/installed-dev  ## measure the project beside its peers; ARGS="bookkeeping" runs one of the benchmarks
+	@set -e; for name in $(or $(ARGS),$(BENCHMARKS)); do \
+	  echo "benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name; \
+	done
+
+stress: $(VENV)/installed-dev  ## kill searches at 50 random moments and compare their ends
+	$(BIN)/python -m tests.stress.kills $(ARGS)
 
 test: $(VENV)/installed-dev  ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
@@ -64,4 +69,4 @@ clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install train search predict tensorboard pictures bench test lint format clean
+.PHONY: help install train search predict tensorboard pictures bench stress test lint format clean

@@ -94,7 +94,7 @@ def main(settings):
         if directory.summary:
             return print_summary(directory.summary, directory.path)
         with EventFile(directory.path / "tensorboard") as events:
-            events.hyperparameters(hyperparameters(settings), row_name(directory.path))
+            events.hyperparameters(hyperparameters(settings), directory.name)
             rows = fit(model, data, features, settings, directory, events)
             complete = join_encoder(data.encoder, model)
             save_classifier(complete, directory.path / "model.keras")
@@ -106,11 +106,6 @@ def main(settings):
 def hyperparameters(settings):
     """Columns of the run in HParams, where single trainings count as one search."""
     return settings.as_dict() | {"search": "train"}
-
-
-def row_name(path):
-    """Name of the run in HParams: runs that share one would be merged."""
-    return str(path.relative_to(RUNS) if RUNS in path.parents else path.resolve())
 
 
 def build(settings, data, features):

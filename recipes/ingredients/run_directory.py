@@ -51,9 +51,9 @@ class Run:
 
     @property
     def name(self):
-        """Its name in TensorBoard: the path below `runs`, e.g. `search/2026-01-31-120000`."""
-        inside = RUNS.resolve() in self.path.resolve().parents
-        return str(self.path.resolve().relative_to(RUNS.resolve()) if inside else self.path)
+        """Its name in TensorBoard, e.g. `search/2026-01-31-120000`; elsewhere the whole path."""
+        path, runs = self.path.resolve(), RUNS.resolve()
+        return str(path.relative_to(runs) if runs in path.parents else path)
 
     def reopen(self):
         """Makes a finished run an unfinished one, which `--resume` finds after a kill."""

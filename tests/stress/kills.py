@@ -39,7 +39,8 @@ def kill_again_and_again(folder, strategy, kills, generator):
         search.communicate()
         names = collections.Counter(row["trial"] for row in rows_of(folder))
         repeated = [name for name, count in names.items() if count > 1]
-        assert not repeated, f"{strategy}: trials {repeated} stand twice in {folder}"
+        if repeated:
+            sys.exit(f"{strategy}: trials {repeated} stand twice in {folder}")
         left.append(len(names))
     return left
 

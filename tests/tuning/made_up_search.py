@@ -7,9 +7,10 @@ import math
 import sys
 import time
 
+import recipes  # noqa: F401, I001  settles how Keras runs
+
 import keras_tuner
 
-import recipes  # noqa: F401  settles how Keras runs
 from tests.tuning.oracles.searching import ORACLES
 from tests.tuning.spaces import CLASSIFIER
 from tuning import OneByOneTuner, own_values
