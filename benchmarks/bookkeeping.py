@@ -10,12 +10,11 @@ takes to see its cost grow. Milliseconds a trial, in blocks of trials. Takes fou
 
 import contextlib
 import io
+import itertools
 import shutil
 import statistics
 import tempfile
 import time
-
-import recipes  # noqa: F401, I001  settles how Keras runs
 
 import keras_tuner
 from rich.console import Console
@@ -54,7 +53,7 @@ def milliseconds_of(tuner):
     tuner.on_trial_end = timed
     with contextlib.redirect_stderr(io.StringIO()):  # keras-tuner prints each crash
         tuner.search(verbose=0)
-    return [1e3 * (end - begin) for begin, end in zip(ends, ends[1:], strict=False)]
+    return [1e3 * (end - begin) for begin, end in itertools.pairwise(ends)]
 
 
 def main():

@@ -7,8 +7,9 @@ import math
 import sys
 import time
 
-import recipes  # noqa: F401, I001  settles how Keras runs
+import recipes  # noqa: F401  settles how Keras runs
 
+# isort: split
 import keras_tuner
 
 from tests.tuning.oracles.searching import ORACLES
