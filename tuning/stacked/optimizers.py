@@ -7,12 +7,11 @@ formulas on tensors whose first axis counts the trials.
 import dataclasses
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tuning.stacked.errors import NotStackable
 
-# The trap in `1 - beta`: computed in float32 from a float32 beta of 0.999 it is off by 1e-5.
-# Keras computes it from Python's numbers, and so does `numbers_of`.
 _NUMBERS = {
     keras.optimizers.SGD: ("momentum",),
     keras.optimizers.RMSprop: ("rho", "momentum", "epsilon"),
@@ -89,13 +88,16 @@ def numbers_of(optimizer):
         `{name: float}`.
     """
     numbers = {name: float(getattr(optimizer, name)) for name in _NUMBERS[type(optimizer)]}
-    numbers |= {
-        f"one_minus_{name}": 1 - numbers[name]
-        for name in ("rho", "beta_1", "beta_2")
-        if name in numbers
-    }
-    clip = next((getattr(optimizer, n) for n in _CLIPPING if getattr(optimizer, n)), 0.0)
-    return numbers | {"decay": float(optimizer.weight_decay or 0), "clip": float(clip)}
+    # In float32, 1 - 0.999 would be off by 1e-5: Keras subtracts Python's numbers.
+    complements = [name for name in ("rho", "beta_1", "beta_2") if name in numbers]
+    numbers |= {f"one_minus_{name}": 1 - numbers[name] for name in complements}
+    bound = next((getattr(optimizer, n) for n in _CLIPPING if getattr(optimizer, n)), 0.0)
+    numbers |= {"decay": float(optimizer.weight_decay or 0), "clip": float(bound)}
+    # These Keras takes through float32 even for float64 weights.
+    through_float32 = {"beta_1", "beta_2", "decay"}
+    if isinstance(optimizer, keras.optimizers.SGD):
+        through_float32.add("momentum")
+    return {k: float(np.float32(v)) if k in through_float32 else v for k, v in numbers.items()}
 
 
 def clip(rule, numbers, gradients):
