@@ -6,47 +6,70 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tuning.stacked.place import Place
 from tuning.stacked.stackable_layers import is_rate_dropout
+from tuning.stacked.trial_state import variable_of
 
 _NAMES = "loss", "gradients", "averages"
 
 
-def check_first_batch(stack, places=None):
+def check_first_batch(program, models, skeletons, batch_size, data):
     """Compares loss, gradients and moving averages of the first batch with the models' own.
 
     Dropout is left out, since its draws differ with the width.
 
     Args:
-        stack: `Stack`.
-        places: Trials to compare; by default the narrowest and the widest.
+        program: `Program` that would train the models.
+        models: Some of them: two, the narrowest and the widest, tell most.
+        skeletons: Their `Skeleton`s.
+        batch_size: Examples a batch.
+        data: `Data`.
 
     Returns:
-        None if they agree, or else a sentence that says what does not.
+        None if they agree, or else a sentence that says why they cannot be stacked.
     """
-    rows = np.arange(min(stack.batch_size, stack.data.examples))
-    batch = tf.nest.map_structure(
-        lambda a: None if a is None else tf.gather(a, rows), stack.data.arrays
-    )
+    batch = data.first(batch_size)
     try:
-        computed = stack.first_step(batch)
+        stacked = _in_a_stack(program, models, skeletons, batch)
     except Exception as error:  # whatever the vectoriser, Keras or a layer has against it
         return f"it cannot be vectorised: {str(error).strip().splitlines()[-1]}"
-    for place in _extremes(stack) if places is None else places:
-        own = _of_its_own_model(stack, place, batch)
-        for name, ours, theirs in zip(_NAMES, computed[place], own, strict=True):
-            if not _agree(ours, theirs, _tolerance(stack.model(place))):
+    for model, skeleton, ours in zip(models, skeletons, stacked, strict=True):
+        theirs = _by_its_own_model(program.template, model, skeleton, batch)
+        for name, values, own in zip(_NAMES, ours, theirs, strict=True):
+            if not _agree(values, own, _tolerance(model)):
                 return f"in a stack, its {name} differ from its own model's"
     return None
 
 
-def _extremes(stack):
-    sizes = [stack.model(place).count_params() for place in range(len(stack))]
-    return sorted({int(np.argmin(sizes)), int(np.argmax(sizes))})
+def _in_a_stack(program, models, skeletons, batch):
+    """For each trial `(losses, gradients, averages)` of the batch, in its own widths."""
+    template = program.template
+    trials = zip(models, skeletons, strict=True)
+    places = [Place(model, skeleton, program) for model, skeleton in trials]
+    state = tf.nest.map_structure(
+        lambda *arrays: tf.constant(np.stack(arrays)), *[place.first for place in places]
+    )
+    state["others"] = [
+        tf.zeros_like(value) if entry.kind == "rate" else value
+        for value, entry in zip(state["others"], template.others, strict=True)
+    ]
+    state["metrics"] = program.fresh_metrics(len(places))
+    losses, gradients, others, _ = program.gradients(state, batch, tf.constant([0, 0]))
+    moved = [entry for entry in template.others if entry.kind == "state"]
+    others = [o for o, e in zip(others, template.others, strict=True) if e.kind == "state"]
+    return [
+        (
+            [losses[i]],
+            place.cropped([g[i].numpy() for g in gradients], template.trainable),
+            place.cropped([o[i].numpy() for o in others], moved),
+        )
+        for i, place in enumerate(places)
+    ]
 
 
-def _of_its_own_model(stack, place, batch):
-    """Loss, gradients and updated averages of one trial by its own Keras model."""
-    model, (x, y, sample_weight) = stack.model(place), batch
+def _by_its_own_model(template, model, skeleton, batch):
+    """The same of one trial, by its own Keras model."""
+    x, y, sample_weight = batch
     weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
     with _without_dropout(model), tf.GradientTape() as tape:
         tape.watch(weights)
@@ -56,10 +79,14 @@ def _of_its_own_model(stack, place, batch):
         loss = model._compile_loss(y, outputs, sample_weight)
         loss = keras.ops.sum([loss, *losses]) if losses else loss
     gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
-    updated = {id(v): o for v, o in zip(model.non_trainable_variables, others, strict=True)}
-    by_weight = dict(zip(map(id, model.trainable_variables), gradients, strict=True))
-    trained, averages = stack.variables(place)
-    return [loss], [by_weight[id(v)] for v in trained], [updated[id(v)] for v in averages]
+    own = dict(zip(map(id, model.trainable_variables), gradients, strict=True))
+    own |= dict(zip(map(id, model.non_trainable_variables), others, strict=True))
+    moved = [entry for entry in template.others if entry.kind == "state"]
+    in_order = [
+        [own[id(variable_of(skeleton, entry))] for entry in entries]
+        for entries in (template.trainable, moved)
+    ]
+    return [loss], *in_order
 
 
 @contextlib.contextmanager
@@ -75,19 +102,18 @@ def _without_dropout(model):
 
 
 def _tolerance(model):
-    types = {layer.compute_dtype for layer in model._flatten_layers()} & {"float16", "bfloat16"}
-    if types:
-        return 0.1
-    return 1e-3  # rounding, and kinks that it tips over
+    """Relative: rounding, and kinks that it tips over."""
+    types = {layer.compute_dtype for layer in model._flatten_layers()}
+    return 0.1 if types & {"float16", "bfloat16"} else 1e-3
 
 
 def _agree(ours, theirs, tolerance):
     ours, theirs = ([np.asarray(a, np.float64) for a in arrays] for arrays in (ours, theirs))
     total = np.sqrt(sum(np.sum(np.square(own)) for own in theirs))
     if not np.isfinite(total):
-        return True  # this trial has diverged before it began, alone as in a stack
-    for stacked, own in zip(ours, theirs, strict=True):
+        return True  # it has diverged before it began, alone as in a stack
+    for values, own in zip(ours, theirs, strict=True):
         bound = tolerance * max(np.linalg.norm(own), 0.01 * total)
-        if not np.linalg.norm(stacked - own) <= bound:
+        if not np.linalg.norm(values - own) <= bound:
             return False
     return True

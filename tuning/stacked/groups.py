@@ -75,7 +75,7 @@ class Grouping:
         rule = rule_of(model.optimizer)
         LearningRates(model.optimizer)
         if not model.built:
-            features = self._data.arrays[0]
+            features = self._data.features
             model.build(keras.tree.map_structure(lambda a: (None, *a.shape[1:]), features))
         skeleton = Skeleton(model, self._treatments)
         if not model.trainable_variables:

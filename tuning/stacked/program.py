@@ -30,6 +30,8 @@ class Program:
         self.model = template.model
         self.model.compile("sgd", **losses)
         self._build_metrics(labels)
+        weights = {entry.dtype for entry in template.trainable}
+        self.number_type = "float64" if "float64" in weights else "float32"
         self._constraints = [v.constraint for v in self.model.trainable_variables]
         self.gradients = tf.function(self._gradients, autograph=False, reduce_retracing=True)
         self._train = tf.function(self._train_steps, autograph=False, jit_compile=jit_compile)

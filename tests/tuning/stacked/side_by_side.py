@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tuning.stacked import Data, Grouping, Stack
+from tuning.stacked import Data, Grouping, Stack, check_first_batch
 
 
 @dataclasses.dataclass
@@ -19,8 +19,8 @@ class Outcome:
     """For each epoch, what the stack logged: `{name: (trials,)}`."""
     histories: list
     """For each trial, the history of its `fit`."""
-    stack: Stack
-    grouping: Grouping
+    objection: str | None
+    """What the check of the first batch said."""
 
 
 def examples(n=37, features=6, classes=3, seed=0, dtype="float32"):
@@ -35,7 +35,7 @@ def stacked(models, data, batch_size=8, validation=None, jit_compile=True):
     assert not reasons, reasons
     assert len(groups) == 1, f"{len(groups)} groups"
     program = grouping.program(groups[0])
-    return grouping, Stack(program, models, groups[0].skeletons, batch_size, data, validation)
+    return Stack(program, models, groups[0].skeletons, batch_size, data, validation)
 
 
 def orders(examples, epochs):
@@ -48,28 +48,23 @@ def train_both_ways(
     """Trains in a stack, then alone; the models end as `fit` left them."""
     given = None if validation is None else Data(*validation)
     data = Data(x, y, sample_weight)
-    grouping, stack = stacked(models, data, batch_size, given, jit_compile)
-    before = stack.states()
+    stack = stacked(models, data, batch_size, given, jit_compile)
+    skeletons, before = [place.skeleton for place in stack._places], stack.states()
+    objection = check_first_batch(stack.program, models, skeletons, batch_size, data)
     logs = [stack.train_epoch(order, seed=1) for order in orders(len(x), epochs)]
     after = stack.states()
     histories = [
         fit(model, x, y, orders(len(x), epochs), batch_size, sample_weight, validation)
         for model in models
     ]
-    alone = Stack(stack.program, models, [p.skeleton for p in stack._places], 8, data).states()
+    alone = Stack(stack.program, models, skeletons, batch_size, data).states()
+    ends = list(zip(after, alone, before, strict=True))
     return Outcome(
-        [
-            relative(a.weights, o.weights, b.weights)
-            for a, o, b in zip(after, alone, before, strict=True)
-        ],
-        [
-            relative(*_averages(stack, a, o, b))
-            for a, o, b in zip(after, alone, before, strict=True)
-        ],
-        logs,
-        histories,
-        stack,
-        grouping,
+        differences=[relative(a.weights, o.weights, b.weights) for a, o, b in ends],
+        averages=[relative(*(_averages(stack, state) for state in trial)) for trial in ends],
+        logs=logs,
+        histories=histories,
+        objection=objection,
     )
 
 
@@ -103,9 +98,7 @@ def _joined(arrays):
     return np.concatenate([np.zeros(1), *(np.ravel(array).astype("float64") for array in arrays)])
 
 
-def _averages(stack, *states):
+def _averages(stack, state):
     entries = stack.program.template.others
-    return [
-        [value for value, entry in zip(state.others, entries, strict=True) if entry.kind == "state"]
-        for state in states
-    ]
+    pairs = zip(state.others, entries, strict=True)
+    return [value for value, entry in pairs if entry.kind == "state"]
