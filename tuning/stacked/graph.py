@@ -76,7 +76,7 @@ def plain_config(operation):
 def _without_beginnings(config):
     if isinstance(config, dict):
         return {
-            key: _without_beginnings(value)
+            key: value if key == "dtype" else _without_beginnings(value)  # a policy is its name
             for key, value in config.items()
             if key not in (*WIDTHS, "name", "seed", "build_config")
             and not key.endswith("_initializer")
