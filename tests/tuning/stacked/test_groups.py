@@ -1,0 +1,133 @@
+"""Which models are one program, and why others are not."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from layers import BatchNorm, SoftmaxCrossEntropy, SoftmaxHead
+from tests.tuning.stacked.side_by_side import examples
+from tuning.stacked import Data, Grouping
+
+L = keras.layers
+
+
+def model_of(
+    *layers, head=None, optimizer=None, loss="sparse_categorical_crossentropy", **compiling
+):
+    head = head or L.Dense(3, activation="softmax")
+    model = keras.Sequential([keras.Input((6,)), *layers, head])
+    model.compile(optimizer or keras.optimizers.SGD(0.1), loss, **compiling)
+    return model
+
+
+class GroupsTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.grouping = Grouping(Data(*examples()))
+
+    def groups_of(self, *models, batch_sizes=None):
+        groups, reasons = self.grouping.group(models, batch_sizes or [8] * len(models))
+        self.assertEmpty(reasons)
+        return [group.places for group in groups]
+
+    @parameterized.named_parameters(
+        ("widths", lambda i: model_of(L.Dense(4 + i))),
+        ("dropout rates", lambda i: model_of(L.Dense(4), L.Dropout(i * 0.3))),
+        ("initialisers", lambda i: model_of(L.Dense(4, kernel_initializer=["zeros", "ones"][i]))),
+        ("names", lambda i: model_of(L.Dense(4, name=f"layer{i}"))),
+        ("learning rates", lambda i: model_of(optimizer=keras.optimizers.Adam(0.1 + i))),
+        ("lambdas", lambda _: model_of(loss=lambda y, p: keras.ops.mean(p, -1) + 0 * y[..., 0])),
+        (
+            "heads",
+            lambda i: model_of(L.Dense(4 + i), head=SoftmaxHead(3), loss=SoftmaxCrossEntropy()),
+        ),
+        (
+            "schedules",
+            lambda i: model_of(
+                optimizer=keras.optimizers.SGD(
+                    [0.1, keras.optimizers.schedules.CosineDecay(0.1, 9)][i]
+                )
+            ),
+        ),
+        (
+            "flattened",
+            lambda i: model_of(L.Reshape((2, 3)), L.Dense(4 + i), BatchNorm(), L.Flatten()),
+        ),
+    )
+    def test_one_group_whatever(self, make):
+        self.assertEqual(self.groups_of(make(0), make(1)), [[0, 1]])
+
+    @parameterized.named_parameters(
+        ("activations", lambda i: model_of(L.Dense(4, activation=["relu", "tanh"][i]))),
+        ("depths", lambda i: model_of(*[L.Dense(4) for _ in range(1 + i)])),
+        ("biases", lambda i: model_of(L.Dense(4, use_bias=bool(i)))),
+        (
+            "regularisers",
+            lambda i: model_of(L.Dense(4, kernel_regularizer=keras.regularizers.L2(i))),
+        ),
+        ("normalised widths", lambda i: model_of(L.Dense(4 + i), L.LayerNormalization())),
+        ("softmax widths", lambda i: model_of(L.Dense(4 + i), L.Softmax())),
+        ("softmax activations", lambda i: model_of(L.Dense(4 + i, activation="softmax"))),
+        ("frozen layers", lambda i: model_of(L.Dense(4, trainable=bool(i)))),
+        ("optimisers", lambda i: model_of(optimizer=["sgd", "adam"][i])),
+        ("momentum or none", lambda i: model_of(optimizer=keras.optimizers.SGD(0.1, 0.9 * i))),
+        ("losses", lambda i: model_of(loss=["mse", "mae"][i])),
+        ("metrics", lambda i: model_of(metrics=[["accuracy"], ["mse"]][i])),
+        ("precisions", lambda i: model_of(L.Dense(4, dtype=["float32", "mixed_bfloat16"][i]))),
+    )
+    def test_separate_groups_for(self, make):
+        self.assertEqual(self.groups_of(make(0), make(1)), [[0], [1]])
+
+    def test_separate_groups_for_batch_sizes(self):
+        self.assertEqual(self.groups_of(model_of(), model_of(), batch_sizes=[8, 4]), [[0], [1]])
+
+    def test_a_model_that_waits_for_data_is_built(self):
+        model = keras.Sequential([L.Dense(4), L.Dense(3, activation="softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        self.assertEqual(self.groups_of(model, model_of(L.Dense(7))), [[0, 1]])
+
+    def test_groups_of_one_template_share_a_program(self):
+        programs = []
+        for width in (17, 30, 33):
+            (group,), _ = self.grouping.group([model_of(L.Dense(width))], [8])
+            programs.append(self.grouping.program(group))
+        self.assertIs(programs[0], programs[1])  # both widths round up to 32
+        self.assertIsNot(programs[0], programs[2])
+
+    def test_every_refusal_has_its_reason(self):
+        class Subclassed(keras.Model):
+            def call(self, inputs):
+                return inputs
+
+        class OwnStep(keras.Sequential):
+            def train_step(self, data):
+                return super().train_step(data)
+
+        own_step = OwnStep([keras.Input((6,)), L.Dense(3)])
+        own_step.compile("sgd", "mse")
+        subclassed = Subclassed()
+        subclassed.compile("sgd", "mse")
+        models = {
+            "not compiled with a loss": keras.Sequential([keras.Input((6,)), L.Dense(3)]),
+            "a OwnStep is neither Functional nor Sequential": own_step,
+            "a Subclassed is neither": subclassed,
+            "run eagerly": model_of(run_eagerly=True),
+            "optimiser Lion": model_of(optimizer="lion"),
+            "no trainable weights": model_of(head=L.Activation("softmax")),
+            "does not know the step": model_of(optimizer=keras.optimizers.SGD(lambda: 0.1)),
+        }
+        groups, reasons = self.grouping.group(list(models.values()), [8] * len(models))
+        self.assertEmpty(groups)
+        for place, expected in enumerate(models):
+            self.assertIn(expected, reasons[place])
+
+    def test_unequal_numbers_of_examples_are_refused(self):
+        with self.assertRaisesRegex(
+            ValueError, r"equally many examples. Received: examples=\[2, 3"
+        ):
+            Data(np.zeros((3, 2)), np.zeros(2))
+
+
+if __name__ == "__main__":
+    tf.test.main()

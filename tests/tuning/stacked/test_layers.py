@@ -1,0 +1,121 @@
+"""Each layer that stacks trains in a stack as it does alone, padded where widths differ."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from layers import BatchNorm
+from tests.tuning.stacked.side_by_side import train_both_ways
+
+L = keras.layers
+
+
+def dense(width):
+    """What most of the layers on trial stand between."""
+    inputs = keras.Input((6,))
+    return inputs, L.Dense(width)(inputs)
+
+
+def activations(width):
+    inputs, a = dense(width)
+    a = L.Dense(width + 3, activation="sigmoid")(L.LeakyReLU()(a))
+    return inputs, L.PReLU()(L.Dense(21 - width, activation="tanh")(a))
+
+
+def regularised(width):
+    inputs = keras.Input((6,))
+    a = L.Dense(
+        width,
+        kernel_regularizer=keras.regularizers.L1L2(0.01, 0.1),
+        bias_constraint="non_neg",
+        kernel_constraint=keras.constraints.MaxNorm(0.8),
+        activity_regularizer=keras.regularizers.L2(0.05),
+        activation="relu",
+    )(inputs)
+    return inputs, a
+
+
+def keras_batch_norm(width):
+    inputs, a = dense(width)
+    return inputs, L.ReLU()(L.BatchNormalization(momentum=0.8)(a))
+
+
+def our_batch_norm(width):
+    inputs, a = dense(width)
+    return inputs, L.ReLU()(BatchNorm(momentum=0.8)(a))
+
+
+def layer_normalization(width):  # noqa: ARG001
+    inputs, a = dense(5)
+    return inputs, L.LayerNormalization()(a)
+
+
+def reshaped(width):
+    inputs, a = dense(width)
+    b = L.Flatten()(L.Dense(width)(L.Reshape((2, 3))(inputs)))
+    return inputs, L.Concatenate()([L.ReLU()(a), b])
+
+
+def residual(width):
+    inputs, a = dense(width)
+    return inputs, L.Add()([a, L.Dense(width, activation="relu")(a)])
+
+
+def convolutions(width):
+    inputs = keras.Input((6, 7, 2))
+    a = L.Conv2D(width, 3, padding="same", activation="relu")(inputs)
+    a = L.MaxPooling2D(2, padding="same")(BatchNorm()(a))
+    a = L.Conv2D(12 - width, (2, 3), strides=(1, 2))(a)
+    return inputs, L.Flatten()(a)
+
+
+def pooled(width):
+    inputs = keras.Input((6, 7, 2))
+    a = L.AveragePooling2D(2)(L.Conv2D(width, 2, dilation_rate=2, use_bias=False)(inputs))
+    return inputs, L.GlobalAveragePooling2D()(a)
+
+
+MAKERS = (
+    activations,
+    regularised,
+    keras_batch_norm,
+    our_batch_norm,
+    layer_normalization,
+    reshaped,
+    residual,
+    convolutions,
+    pooled,
+)
+
+
+def model_of(maker, width, rate=0.02):
+    inputs, a = maker(width)
+    model = keras.Model(inputs, L.Dense(3, activation="softmax")(a))
+    model.compile(
+        keras.optimizers.SGD(rate, 0.9), "sparse_categorical_crossentropy", jit_compile=True
+    )
+    return model
+
+
+def data_for(model, n=40):
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=(n, *model.input_shape[1:])).astype("float32")
+    return x, draw.integers(0, 3, n)
+
+
+class LayersTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.named_parameters((maker.__name__, maker) for maker in MAKERS)
+    def test_stacked(self, maker):
+        models = [model_of(maker, 4, 0.02), model_of(maker, 7, 0.01)]
+        x, y = data_for(models[0])
+        outcome = train_both_ways(models, x, y)
+        self.assertIsNone(outcome.objection)
+        self.assertAllLess(outcome.differences, 1e-4)
+        self.assertAllLess(outcome.averages, 1e-4)
+        for trial, history in enumerate(outcome.histories):
+            self.assertAllClose(outcome.logs[0]["loss"][trial], history["loss"][0], rtol=1e-5)
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,135 @@
+"""The stacked updates are Keras's own, each trial's with its own numbers."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tests.tuning.stacked.side_by_side import relative
+from tuning.stacked.errors import NotStackable
+from tuning.stacked.optimizers import clip, numbers_of, rule_of, update
+from tuning.stacked.schedules import LearningRates
+
+SGD, RMSprop = keras.optimizers.SGD, keras.optimizers.RMSprop
+Adam, AdamW = keras.optimizers.Adam, keras.optimizers.AdamW
+SHAPES = (4, 3), (3,)
+STEPS = 5
+# Each with what it would be without the feature, two trials of different numbers.
+CASES = {
+    "sgd": (SGD, [{"learning_rate": 0.1}, {"learning_rate": 0.02}], None),
+    "momentum": (SGD, [{"momentum": 0.9}, {"momentum": 0.5}], {"momentum": 0.0}),
+    "nesterov": (
+        SGD,
+        [{"momentum": 0.9, "nesterov": True}, {"momentum": 0.5, "nesterov": True}],
+        {"nesterov": False},
+    ),
+    "rmsprop": (RMSprop, [{"rho": 0.9}, {"rho": 0.99, "epsilon": 1e-3}], None),
+    "rmsprop momentum": (RMSprop, [{"momentum": 0.9}, {"momentum": 0.5}], {"momentum": 0.0}),
+    "centered": (RMSprop, [{"centered": True, "rho": r} for r in (0.9, 0.5)], {"centered": False}),
+    "adam": (Adam, [{"beta_1": 0.8}, {"beta_2": 0.9, "epsilon": 1e-2}], None),
+    "amsgrad": (Adam, [{"amsgrad": True, "beta_2": b} for b in (0.5, 0.6)], {"amsgrad": False}),
+    "adamw": (AdamW, [{"weight_decay": 0.1}, {"weight_decay": 0.3}], {"weight_decay": 0.0}),
+    "decay": (SGD, [{"weight_decay": 0.1}, {"weight_decay": 0.3}], {"weight_decay": None}),
+    "clipnorm": (SGD, [{"clipnorm": 0.5}, {"clipnorm": 2.0}], {"clipnorm": None}),
+    "clipvalue": (SGD, [{"clipvalue": 0.1}, {"clipvalue": 0.9}], {"clipvalue": None}),
+    "global_clipnorm": (
+        SGD,
+        [{"global_clipnorm": 0.5}, {"global_clipnorm": 100.0}],
+        {"global_clipnorm": None},
+    ),
+    "schedule": (
+        SGD,
+        [
+            {"learning_rate": keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)},
+            {"learning_rate": 0.01},
+        ],
+        {"learning_rate": 0.1},
+    ),
+}
+
+
+def drawn(trials, dtype, seed):
+    draw = np.random.default_rng(seed)
+    return [[draw.normal(size=shape).astype(dtype) for shape in SHAPES] for _ in range(trials)]
+
+
+def keras_ends(optimizers, dtype):
+    """Weights of each trial after `STEPS` steps of Keras's own optimiser."""
+    ends = []
+    for trial, optimizer in enumerate(optimizers):
+        weights = [keras.Variable(w, dtype=dtype) for w in drawn(len(optimizers), dtype, 0)[trial]]
+        for step in range(STEPS):
+            gradients = drawn(len(optimizers), dtype, 1 + step)[trial]
+            optimizer.apply([tf.constant(g) for g in gradients], weights)
+        ends.append([np.asarray(weight) for weight in weights])
+    return ends
+
+
+def stacked_ends(optimizers, dtype):
+    rule, *others = {rule_of(optimizer) for optimizer in optimizers}
+    assert not others
+    numbers = [numbers_of(optimizer) for optimizer in optimizers]
+    numbers = {name: tf.constant([n[name] for n in numbers], dtype) for name in numbers[0]}
+    rates = np.stack([LearningRates(optimizer).at(0, STEPS) for optimizer in optimizers], 1)
+    weights = [tf.stack(w) for w in zip(*drawn(len(optimizers), dtype, 0), strict=True)]
+    slots = [{name: tf.zeros_like(weight) for name in rule.slots} for weight in weights]
+    for step in range(STEPS):
+        gradients = zip(*drawn(len(optimizers), dtype, 1 + step), strict=True)
+        gradients = clip(rule, numbers, [tf.stack(gradient) for gradient in gradients])
+        iterations = tf.fill([len(optimizers)], step)
+        for i, gradient in enumerate(gradients):
+            weights[i], slots[i] = update(
+                rule, numbers, rates[step], iterations, weights[i], gradient, slots[i]
+            )
+    return [[w[trial].numpy() for w in weights] for trial in range(len(optimizers))]
+
+
+class OptimizersTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.product(name=tuple(CASES), dtype=("float32", "float64"))
+    def test_stacked_updates_are_those_of_keras(self, name, dtype):
+        kind, settings, _ = CASES[name]
+        ours = stacked_ends([kind(**s) for s in settings], dtype)
+        theirs = keras_ends([kind(**s) for s in settings], dtype)
+        bound = 1e-6 if dtype == "float32" else 1e-9
+        for trial, before in enumerate(drawn(2, dtype, 0)):
+            self.assertLess(relative(ours[trial], theirs[trial], before), bound)
+
+    @parameterized.parameters(name for name, case in CASES.items() if case[2])
+    def test_leaving_a_feature_out_would_show(self, name):
+        kind, settings, without = CASES[name]
+        ours = stacked_ends([kind(**s) for s in settings], "float64")
+        plain = keras_ends([kind(**(s | without)) for s in settings], "float64")
+        self.assertGreater(relative(ours[0], plain[0], drawn(2, "float64", 0)[0]), 1e-2)
+
+    def test_a_gradient_of_nan_in_one_trial_leaves_the_others_alone(self):
+        for name in ("clipnorm", "clipvalue", "global_clipnorm"):
+            rule = rule_of(SGD(**{name: 1.0}))
+            gradients = tf.constant([[np.nan, np.nan], [3.0, 4.0]]), tf.constant([[np.inf], [0.0]])
+            clipped = clip(rule, {"clip": tf.constant([1.0, 1.0])}, gradients)
+            expected = [1.0, 1.0] if name == "clipvalue" else [0.6, 0.8]
+            self.assertAllClose(clipped[0][1], expected)
+            self.assertAllEqual(clipped[1][1], [0.0])
+
+    @parameterized.parameters(
+        (keras.optimizers.Lion(), "the optimiser Lion is none of SGD"),
+        (SGD(use_ema=True), "use_ema"),
+        (SGD(gradient_accumulation_steps=2), "gradient_accumulation_steps"),
+        (SGD(loss_scale_factor=2.0), "loss_scale_factor"),
+    )
+    def test_what_is_not_written_for_stacks_is_refused(self, optimizer, reason):
+        with self.assertRaisesRegex(NotStackable, reason):
+            rule_of(optimizer)
+
+    def test_an_optimizer_that_spares_weights_from_decay_is_refused(self):
+        optimizer = AdamW()
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        with self.assertRaisesRegex(NotStackable, "excludes weights"):
+            rule_of(optimizer)
+
+    def test_rules_differ_where_more_than_numbers_does(self):
+        rules = {rule_of(kind(**s[0])) for kind, s, _ in CASES.values()}
+        self.assertLen(rules, len(CASES) - 1)  # a schedule makes no other rule
+
+
+if __name__ == "__main__":
+    tf.test.main()

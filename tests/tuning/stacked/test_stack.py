@@ -1,0 +1,55 @@
+"""A trial in a stack is trained as Keras's `fit` trains it alone."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from layers import BatchNorm, SoftmaxCrossEntropy, SoftmaxHead
+from tests.tuning.stacked.side_by_side import examples, train_both_ways
+
+TOLERANCE = 1e-4  # of the distance travelled, in float32
+
+
+def mlp(units, optimizer, batch_norm=BatchNorm, activation="relu"):
+    model = keras.Sequential([keras.Input((6,))])
+    for width in units:
+        model.add(keras.layers.Dense(width, use_bias=False))
+        model.add(batch_norm())
+        model.add(keras.layers.Activation(activation))
+    model.add(SoftmaxHead(3))
+    model.compile(optimizer, SoftmaxCrossEntropy(), metrics=["accuracy"], jit_compile=True)
+    return model
+
+
+class StackTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.parameters(
+        ("relu", lambda rate: keras.optimizers.SGD(rate, 0.9)),
+        ("sigmoid", lambda rate: keras.optimizers.Adam(rate)),
+    )
+    def test_trials_of_mixed_widths_train_as_if_alone(self, activation, optimizer):
+        models = [
+            mlp((5, 9), optimizer(0.01), lambda: BatchNorm(debias=True), activation),
+            mlp((20, 4), optimizer(0.003), lambda: BatchNorm(debias=True), activation),
+            mlp((7, 7), optimizer(0.02), lambda: BatchNorm(debias=True), activation),
+        ]
+        x, y = examples()
+        outcome = train_both_ways(models, x, y, epochs=4, validation=examples(19, seed=1))
+        self.assertAllLess(outcome.differences, TOLERANCE)
+        self.assertAllLess(outcome.averages, TOLERANCE)
+        for epoch, logs in enumerate(outcome.logs):
+            for trial, history in enumerate(outcome.histories):
+                self.assertEqual(set(logs), set(history))
+                for name, values in history.items():
+                    self.assertAllClose(logs[name][trial], values[epoch], rtol=1e-5, msg=name)
+
+    def test_a_trial_that_diverges_harms_no_other(self):
+        x, y = examples()
+        models = [mlp((5,), keras.optimizers.SGD(rate, 0.9)) for rate in (0.01, 1e30, 0.02)]
+        outcome = train_both_ways(models, x, y, epochs=2)
+        self.assertFalse(np.isfinite(outcome.logs[-1]["loss"][1]))
+        self.assertAllLess([outcome.differences[0], outcome.differences[2]], TOLERANCE)
+
+
+if __name__ == "__main__":
+    tf.test.main()

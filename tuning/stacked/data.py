@@ -1,0 +1,66 @@
+"""The examples that all trials of a search share."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Data:
+    """Examples on the device, in the types that `fit` would feed.
+
+    Args:
+        x: Array of features, or a nest of arrays, `(examples, ...)`.
+        y: Array of labels, or a nest of arrays.
+        sample_weight: Optional weights of the examples in the loss, `(examples,)`.
+
+    Raises:
+        ValueError: If the arrays have unequal numbers of examples.
+    """
+
+    def __init__(self, x, y, sample_weight=None):
+        self.arrays = tf.nest.map_structure(_as_tensor, (x, y, sample_weight))
+        counts = {int(a.shape[0]) for a in tf.nest.flatten(self.arrays) if a is not None}
+        if len(counts) != 1:
+            raise ValueError(
+                "x, y and sample_weight must have equally many examples. "
+                f"Received: examples={sorted(counts)}."
+            )
+        (self.examples,) = counts
+
+    @property
+    def features(self):
+        """The tensor, or nest of tensors, of features."""
+        return self.arrays[0]
+
+    @property
+    def labels(self):
+        """The tensor, or nest of tensors, of labels."""
+        return self.arrays[1]
+
+    def first(self, examples):
+        """The first examples, as `(x, y, sample_weight or None)`."""
+        return tf.nest.map_structure(lambda a: None if a is None else a[:examples], self.arrays)
+
+
+def _as_tensor(array):
+    if array is None:
+        return None
+    array = np.asarray(array)
+    return tf.constant(array, keras.config.floatx() if array.dtype.kind == "f" else array.dtype)
+
+
+def batches_of(rows, batch_size):
+    """Cuts rows into batches.
+
+    Args:
+        rows: Integers, in the order to be gone through.
+        batch_size: Rows a batch.
+
+    Returns:
+        List of the whole batches, `(steps, batch_size)`, and of the rest, `(1, rest)`, as far as
+        there are any.
+    """
+    rows = np.asarray(rows, np.int32)
+    whole = len(rows) // batch_size * batch_size
+    parts = [rows[:whole].reshape(-1, batch_size), rows[whole:].reshape(1, -1)]
+    return [part for part in parts if part.size]

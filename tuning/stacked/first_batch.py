@@ -1,0 +1,119 @@
+"""Whether a stack computes what its trials' own models compute: on one batch, before training."""
+
+import contextlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tuning.stacked.place import Place
+from tuning.stacked.stackable_layers import is_rate_dropout
+from tuning.stacked.trial_state import variable_of
+
+_NAMES = "loss", "gradients", "averages"
+
+
+def check_first_batch(program, models, skeletons, batch_size, data):
+    """Compares loss, gradients and moving averages of the first batch with the models' own.
+
+    Dropout is left out, since its draws differ with the width.
+
+    Args:
+        program: `Program` that would train the models.
+        models: Some of them: two, the narrowest and the widest, tell most.
+        skeletons: Their `Skeleton`s.
+        batch_size: Examples a batch.
+        data: `Data`.
+
+    Returns:
+        None if they agree, or else a sentence that says why they cannot be stacked.
+    """
+    batch = data.first(batch_size)
+    try:
+        stacked = _in_a_stack(program, models, skeletons, batch)
+    except Exception as error:  # whatever the vectoriser, Keras or a layer has against it
+        return f"it cannot be vectorised: {str(error).strip().splitlines()[-1]}"
+    for model, skeleton, ours in zip(models, skeletons, stacked, strict=True):
+        theirs = _by_its_own_model(program.template, model, skeleton, batch)
+        for name, values, own in zip(_NAMES, ours, theirs, strict=True):
+            if not _agree(values, own, _tolerance(model)):
+                return f"in a stack, its {name} differ from its own model's"
+    return None
+
+
+def _in_a_stack(program, models, skeletons, batch):
+    """For each trial `(losses, gradients, averages)` of the batch, in its own widths."""
+    template = program.template
+    trials = zip(models, skeletons, strict=True)
+    places = [Place(model, skeleton, program) for model, skeleton in trials]
+    state = tf.nest.map_structure(
+        lambda *arrays: tf.constant(np.stack(arrays)), *[place.first for place in places]
+    )
+    state["others"] = [
+        tf.zeros_like(value) if entry.kind == "rate" else value
+        for value, entry in zip(state["others"], template.others, strict=True)
+    ]
+    state["metrics"] = program.fresh_metrics(len(places))
+    losses, gradients, others, _ = program.gradients(state, batch, tf.constant([0, 0]))
+    moved = [entry for entry in template.others if entry.kind == "state"]
+    others = [o for o, e in zip(others, template.others, strict=True) if e.kind == "state"]
+    return [
+        (
+            [losses[i]],
+            place.cropped([g[i].numpy() for g in gradients], template.trainable),
+            place.cropped([o[i].numpy() for o in others], moved),
+        )
+        for i, place in enumerate(places)
+    ]
+
+
+def _by_its_own_model(template, model, skeleton, batch):
+    """The same of one trial, by its own Keras model."""
+    x, y, sample_weight = batch
+    weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
+    with _without_dropout(model), tf.GradientTape() as tape:
+        tape.watch(weights)
+        outputs, others, losses = model.stateless_call(
+            weights, model.non_trainable_variables, x, training=True, return_losses=True
+        )
+        loss = model._compile_loss(y, outputs, sample_weight)
+        loss = keras.ops.sum([loss, *losses]) if losses else loss
+    gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
+    own = dict(zip(map(id, model.trainable_variables), gradients, strict=True))
+    own |= dict(zip(map(id, model.non_trainable_variables), others, strict=True))
+    moved = [entry for entry in template.others if entry.kind == "state"]
+    in_order = [
+        [own[id(variable_of(skeleton, entry))] for entry in entries]
+        for entries in (template.trainable, moved)
+    ]
+    return [loss], *in_order
+
+
+@contextlib.contextmanager
+def _without_dropout(model):
+    rates = {layer: layer.rate for layer in model._flatten_layers() if is_rate_dropout(layer)}
+    try:
+        for layer in rates:
+            layer.rate = 0.0
+        yield
+    finally:
+        for layer, rate in rates.items():
+            layer.rate = rate
+
+
+def _tolerance(model):
+    """Relative: rounding, and kinks that it tips over."""
+    types = {layer.compute_dtype for layer in model._flatten_layers()}
+    return 0.1 if types & {"float16", "bfloat16"} else 1e-3
+
+
+def _agree(ours, theirs, tolerance):
+    ours, theirs = ([np.asarray(a, np.float64) for a in arrays] for arrays in (ours, theirs))
+    total = np.sqrt(sum(np.sum(np.square(own)) for own in theirs))
+    if not np.isfinite(total):
+        return True  # it has diverged before it began, alone as in a stack
+    for values, own in zip(ours, theirs, strict=True):
+        bound = tolerance * max(np.linalg.norm(own), 0.01 * total)
+        if not np.linalg.norm(values - own) <= bound:
+            return False
+    return True

@@ -1,0 +1,86 @@
+"""A model as the list of the calls of its layers."""
+
+import dataclasses
+import json
+
+import keras
+
+WIDTHS = ("units", "filters")  # how Keras's layers call the number of channels they make
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Node:
+    """One call of an operation in a model's graph."""
+
+    operation: object
+    """Keras layer or operation."""
+    sources: tuple
+    """Places in the graph of the nodes whose outputs it reads."""
+    arguments: str
+    """Its other arguments, as text."""
+    shape: tuple | None
+    """Shape of its output, None if it has several."""
+    is_output: bool
+    """Whether the model returns it."""
+
+
+def function_of(model):
+    """The Functional model that a model is: itself, or what a built Sequential model holds."""
+    return getattr(model, "_functional", None) or model
+
+
+def graph_of(model):
+    """The calls of a Functional or built Sequential model, sources first.
+
+    Args:
+        model: Keras model.
+
+    Returns:
+        List of `Node`.
+    """
+    function = function_of(model)
+    depths = sorted(function._nodes_by_depth, reverse=True)
+    calls = [call for depth in depths for call in function._nodes_by_depth[depth]]
+    places = {id(call): place for place, call in enumerate(calls)}
+    returned = {id(tensor) for tensor in keras.tree.flatten(model.outputs)}
+    nodes = []
+    for call in calls:
+        # A nested model's input has a history of its own, outside this graph.
+        sources = [] if call.is_input else [places[id(parent)] for parent in call.parent_nodes]
+        others = [a for a in call.arguments._flat_arguments if not isinstance(a, keras.KerasTensor)]
+        nodes.append(
+            Node(
+                operation=call.operation,
+                sources=tuple(sources),
+                arguments="" if call.is_input else repr(others),
+                shape=tuple(call.outputs[0].shape) if len(call.outputs) == 1 else None,
+                is_output=any(id(tensor) in returned for tensor in call.outputs),
+            )
+        )
+    return nodes
+
+
+def plain_config(operation):
+    """What a layer's training depends on, as text: its configuration without names and beginnings.
+
+    Args:
+        operation: Keras layer or operation.
+
+    Returns:
+        JSON without names, seeds, initialisers and widths, in sorted order.
+    """
+    config = operation.get_config() if isinstance(operation, keras.layers.Layer) else {}
+    return json.dumps(_without_beginnings(config), sort_keys=True, default=repr)
+
+
+def _without_beginnings(config):
+    if isinstance(config, dict):
+        return {
+            key: value if key == "dtype" else _without_beginnings(value)  # a policy is its name
+            for key, value in config.items()
+            if key not in (*WIDTHS, "name", "seed", "build_config")
+            and not key.endswith("_initializer")
+        }
+    if isinstance(config, list | tuple):
+        return [_without_beginnings(value) for value in config]
+    return config

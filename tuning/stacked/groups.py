@@ -1,0 +1,140 @@
+"""Which models are the same program, and the programs."""
+
+import dataclasses
+import inspect
+import json
+
+import keras
+
+from tuning.stacked.errors import NotStackable
+from tuning.stacked.optimizers import rule_of
+from tuning.stacked.program import Program
+from tuning.stacked.schedules import LearningRates
+from tuning.stacked.skeleton import Skeleton
+from tuning.stacked.template import Template, common_widths
+from tuning.stacked.treatments import Treatments
+
+
+@dataclasses.dataclass
+class Group:
+    """Models that train as one stack."""
+
+    key: tuple
+    """Hashable: what they have in common."""
+    batch_size: int
+    """Examples a batch."""
+    places: list = dataclasses.field(default_factory=list)
+    """Where each stood in the list of models that was grouped."""
+    models: list = dataclasses.field(default_factory=list)
+    """The Keras models."""
+    skeletons: list = dataclasses.field(default_factory=list)
+    """The `Skeleton` of each."""
+
+
+class Grouping:
+    """Partitions models by the program they are, and keeps those programs.
+
+    Args:
+        data: `Data` to train on: its features build models that are not, its labels settle metrics.
+        jit_compile: Whether XLA compiles the programs. Default True.
+    """
+
+    def __init__(self, data, jit_compile=True):
+        self._data, self._jit_compile = data, jit_compile
+        self._treatments, self._programs = Treatments(), {}
+
+    def group(self, models, batch_sizes):
+        """Partitions models.
+
+        Args:
+            models: Compiled Keras models; those that wait for data are built.
+            batch_sizes: Examples a batch of each.
+
+        Returns:
+            `(groups, reasons)`: list of `Group`, and `{place: why it cannot be stacked}`.
+        """
+        groups, reasons = {}, {}
+        for place, (model, batch_size) in enumerate(zip(models, batch_sizes, strict=True)):
+            try:
+                skeleton, key = self._examine(model)
+            except NotStackable as reason:
+                reasons[place] = str(reason)
+                continue
+            key = (*key, batch_size)
+            group = groups.setdefault(key, Group(key, batch_size))
+            group.places.append(place)
+            group.models.append(model)
+            group.skeletons.append(skeleton)
+        return list(groups.values()), reasons
+
+    def _examine(self, model):
+        if not getattr(model, "compiled", False) or model._compile_loss is None:
+            raise NotStackable("it is not compiled with a loss")
+        if model.run_eagerly:
+            raise NotStackable("it asks to run eagerly")
+        rule = rule_of(model.optimizer)
+        LearningRates(model.optimizer)
+        if not model.built:
+            features = self._data.features
+            model.build(keras.tree.map_structure(lambda a: (None, *a.shape[1:]), features))
+        skeleton = Skeleton(model, self._treatments)
+        if not model.trainable_variables:
+            raise NotStackable("it has no trainable weights")
+        losses = tuple((k, _describe(v)) for k, v in sorted(losses_of(model).items()))
+        return skeleton, (skeleton.key, rule, losses)
+
+    def program(self, group, vectorized=True):
+        """The program that trains a group; the same one for groups of the same template.
+
+        Args:
+            group: `Group`.
+            vectorized: Whether its trials are computed side by side. Default True.
+
+        Returns:
+            `Program`.
+        """
+        widths = common_widths(group.skeletons)
+        if not vectorized:
+            widths = group.skeletons[0].widths
+        key = group.key, tuple(widths.items()), vectorized
+        if key not in self._programs:
+            model = group.models[0]
+            self._programs[key] = Program(
+                Template(model, group.skeletons[0], widths),
+                rule_of(model.optimizer),
+                losses_of(model),
+                self._data.labels,
+                self._jit_compile,
+                vectorized,
+            )
+        return self._programs[key]
+
+
+def losses_of(model):
+    """What a model was compiled with, of all that makes losses and metrics.
+
+    Args:
+        model: Compiled Keras model.
+
+    Returns:
+        Arguments of `compile`.
+    """
+    losses = {"loss": model._compile_loss._user_loss}
+    losses["loss_weights"] = model._compile_loss._user_loss_weights
+    if model._compile_metrics is not None:
+        losses["metrics"] = model._compile_metrics._user_metrics
+        losses["weighted_metrics"] = model._compile_metrics._user_weighted_metrics
+    return losses
+
+
+def _describe(value):
+    """Something hashable that is equal for losses and metrics that compute the same."""
+    if isinstance(value, list | tuple):
+        return tuple(_describe(item) for item in value)
+    if isinstance(value, dict):
+        return tuple((key, _describe(item)) for key, item in sorted(value.items()))
+    if isinstance(value, keras.Loss | keras.Metric):
+        return type(value), json.dumps(value.get_config(), sort_keys=True, default=repr)
+    if inspect.isfunction(value) and not value.__closure__ and not value.__defaults__:
+        return value.__code__  # a lambda in build(hp) is a new object for each trial
+    return value if isinstance(value, str | float | int | None) else id(value)

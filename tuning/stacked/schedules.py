@@ -1,0 +1,69 @@
+"""Learning rates of a trial, step by step, as its optimiser's own schedule gives them.
+
+A stack reads a table of rates, so that every schedule works, Keras's or anybody's, and trials with
+different schedules share a stack.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tuning.stacked.errors import NotStackable
+
+
+class LearningRates:
+    """The learning rate of one optimiser at each step.
+
+    Args:
+        optimizer: Keras optimiser.
+
+    Raises:
+        NotStackable: If the learning rate is a function that does not know the step.
+    """
+
+    def __init__(self, optimizer):
+        self._schedule = optimizer._learning_rate
+        self._table = np.zeros(0)
+        if isinstance(self._schedule, keras.optimizers.schedules.LearningRateSchedule):
+            return
+        if callable(self._schedule) and not isinstance(self._schedule, keras.Variable):
+            raise NotStackable("the learning rate is a function that does not know the step")
+
+    def at(self, first, steps):
+        """The learning rates of some steps.
+
+        Args:
+            first: Steps made before.
+            steps: How many, 0 or more.
+
+        Returns:
+            Array of shape `(steps,)`.
+        """
+        if isinstance(self._schedule, keras.Variable):
+            return np.full(steps, self._schedule.numpy())
+        if len(self._table) < first + steps:
+            # Eager calls cost more than their arithmetic: many steps at once, seldom.
+            self._table = _evaluate(self._schedule, max(first + steps, 2 * len(self._table), 1024))
+        return self._table[first : first + steps]
+
+
+def _evaluate(schedule, steps):
+    """The rates of steps 0 to `steps - 1`."""
+    iterations = np.arange(steps)
+    try:
+        rates = np.asarray(schedule(iterations))
+        if rates.shape == (steps,) and all(_agrees(schedule, rates, i) for i in (0, 1, steps - 1)):
+            return rates
+    except Exception:  # it decides by the step, and wants one at a time
+        pass
+    one_by_one = tf.function(
+        lambda steps: tf.map_fn(
+            lambda step: tf.cast(schedule(step), "float64"), steps, fn_output_signature="float64"
+        ),
+        autograph=False,
+    )
+    return one_by_one(tf.constant(iterations)).numpy()
+
+
+def _agrees(schedule, rates, step):
+    return np.allclose(rates[step], schedule(np.int64(step)), rtol=1e-6)

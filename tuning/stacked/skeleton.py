@@ -1,0 +1,108 @@
+"""What trials of one stack share of their models' structure, and where they may differ in width."""
+
+import keras
+import numpy as np
+
+from tuning.stacked.errors import NotStackable
+from tuning.stacked.graph import WIDTHS, graph_of, plain_config
+from tuning.stacked.stackable_layers import is_rate_dropout
+
+_KERAS_MODELS = ("keras.src.models.functional", "keras.src.models.sequential")
+
+
+class Skeleton:
+    """A model's graph, with the widths that other trials of its stack may have otherwise.
+
+    Args:
+        model: Built Functional or Sequential model.
+        treatments: `Treatments`, shared by all models.
+
+    Attributes:
+        key: Hashable; equal for models that are the same but for such widths.
+        widths: `{place: width}` of the nodes whose width may differ.
+
+    Raises:
+        NotStackable: If the model is of another kind.
+    """
+
+    def __init__(self, model, treatments):
+        if type(model).__module__ not in _KERAS_MODELS:
+            raise NotStackable(f"a {type(model).__name__} is neither Functional nor Sequential")
+        self.nodes = graph_of(model)
+        self._treatments = [treatments.of(node, self.nodes) for node in self.nodes]
+        fixed = self._places_that_may_not_be_padded()
+        self.widths = {
+            place: node.operation.get_config()[treatment.width]
+            for place, (node, treatment) in enumerate(
+                zip(self.nodes, self._treatments, strict=True)
+            )
+            if treatment.width and place not in fixed
+        }
+        self.key = tuple(self._describe(place) for place in range(len(self.nodes)))
+
+    def _places_that_may_not_be_padded(self):
+        fixed = {place for place, node in enumerate(self.nodes) if node.is_output}
+        for place in reversed(range(len(self.nodes))):
+            reads = self._treatments[place].reads
+            if reads == "all" or (reads != "kernel" and place in fixed):
+                fixed |= set(self.nodes[place].sources)
+        return fixed
+
+    def _describe(self, place):
+        node = self.nodes[place]
+        operation = node.operation
+        if isinstance(operation, keras.layers.InputLayer):
+            return "input", tuple(operation.batch_shape), str(operation.dtype)
+        is_layer = isinstance(operation, keras.layers.Layer)
+        widths = tuple(getattr(operation, width, None) for width in WIDTHS if is_layer)
+        if is_rate_dropout(operation):
+            config = str(operation.dtype_policy.name)
+        else:
+            config = plain_config(operation)
+        first = next(i for i, other in enumerate(self.nodes) if other.operation is operation)
+        return (
+            type(operation),
+            config,
+            None if place in self.widths else widths,
+            node.sources,
+            node.arguments,
+            first,
+        )
+
+    def treatment(self, place):
+        """The `Treatment` of the node at a place."""
+        return self._treatments[place]
+
+    def layouts(self, widths):
+        """Which channels of a wider model's nodes are this model's.
+
+        Args:
+            widths: `{place: width}` of the wider model.
+
+        Returns:
+            `{place: array of bool, (channels,)}` for the nodes that the wider model may pad.
+        """
+        layouts = {}
+        for place, node in enumerate(self.nodes):
+            reads = self._treatments[place].reads
+            sources = [layouts.get(source) for source in node.sources]
+            if place in widths:
+                layouts[place] = np.arange(widths[place]) < self.widths[place]
+            elif reads in ("kernel", "all") or all(source is None for source in sources):
+                continue
+            elif reads == "flatten":
+                pixels = node.shape[-1] // self.nodes[node.sources[0]].shape[-1]
+                layouts[place] = np.tile(sources[0], pixels)
+            elif reads == "concatenate":
+                shapes = [self.nodes[source].shape for source in node.sources]
+                layouts[place] = np.concatenate(
+                    [
+                        np.ones(shape[-1], bool) if layout is None else layout
+                        for layout, shape in zip(sources, shapes, strict=True)
+                    ]
+                )
+            else:
+                if any(s is None or not np.array_equal(s, sources[0]) for s in sources):
+                    raise NotStackable(f"{node.operation.name} joins channels padded differently")
+                layouts[place] = sources[0]
+        return layouts

@@ -1,0 +1,176 @@
+"""Many trials in training as one: places, each with a trial's state."""
+
+import numpy as np
+import tensorflow as tf
+
+from tuning.stacked.data import batches_of
+from tuning.stacked.place import Place
+
+
+class Stack:
+    """Trials of one program in training.
+
+    Places are numbered from 0, in the order of the models.
+
+    Args:
+        program: `Program`.
+        models: Compiled Keras models of the program's skeleton, one for each trial.
+        skeletons: Their `Skeleton`s.
+        batch_size: Examples a batch; the last one of an epoch holds the rest.
+        data: `Data` to train on.
+        validation: Optional `Data` to evaluate on after each epoch.
+        states: `TrialState` of each to go on from; by default what is in the models.
+    """
+
+    def __init__(self, program, models, skeletons, batch_size, data, validation=None, states=None):
+        self.program, self.batch_size = program, batch_size
+        self.data, self.validation = data, validation
+        self._places, self._state = [], None
+        self.admit(models, skeletons, states)
+
+    def __len__(self):
+        return len(self._places)
+
+    def model(self, place):
+        """The Keras model of the trial in a place."""
+        return self._places[place].model
+
+    def train_epoch(self, order, seed):
+        """Trains every trial on every example once, then evaluates it.
+
+        Args:
+            order: The examples' numbers, in the order in which they are trained on.
+            seed: Integer that decides what random layers draw in this epoch.
+
+        Returns:
+            `{name: (trials,) array}` with the names and values that Keras's `fit` logs.
+        """
+        state = self._state | {"metrics": self.program.fresh_metrics(len(self))}
+        done = 0
+        for batches in batches_of(order, self.batch_size):
+            steps = len(batches)
+            rates = [place.rates.at(place.iterations + done, steps) for place in self._places]
+            state, logs = self.program.train(
+                state,
+                self._constants,
+                self.data.arrays,
+                tf.constant(batches),
+                tf.constant(steps),
+                tf.constant(np.stack(rates, axis=1), self.program.number_type),
+                tf.constant([seed, done]),
+            )
+            done += steps
+        self._state = {name: value for name, value in state.items() if name != "metrics"}
+        for place in self._places:
+            place.iterations += done
+        logs = {name: value.numpy() for name, value in logs.items()}
+        if self.validation is not None:
+            logs |= {f"val_{k}": v for k, v in self.evaluate(self.validation).items()}
+        return logs
+
+    def evaluate(self, data):
+        """Evaluates every trial.
+
+        Args:
+            data: `Data`.
+
+        Returns:
+            `{name: (trials,) array}`.
+        """
+        state = self._state | {"metrics": self.program.fresh_metrics(len(self))}
+        for batches in batches_of(range(data.examples), self.batch_size):
+            state, logs = self.program.evaluate(
+                state, data.arrays, tf.constant(batches), tf.constant(len(batches))
+            )
+        return {name: value.numpy() for name, value in logs.items()}
+
+    def keep(self, places):
+        """Keeps some trials, in the order given, and forgets the others.
+
+        Args:
+            places: Integers from 0 to `len(stack) - 1`.
+        """
+        self._places = [self._places[place] for place in places]
+        chosen = tf.constant(list(places), tf.int32)
+        self._state = tf.nest.map_structure(lambda tensor: tf.gather(tensor, chosen), self._state)
+        self._renew_constants()
+
+    def admit(self, models, skeletons, states=None):
+        """Adds trials in further places.
+
+        Args:
+            models: Compiled Keras models of the program's skeleton.
+            skeletons: Their `Skeleton`s.
+            states: Their `TrialState`s; by default what is in the models.
+        """
+        states = states or [None] * len(models)
+        trials = zip(models, skeletons, states, strict=True)
+        added = [Place(model, own, self.program, state) for model, own, state in trials]
+        self._places += added
+        stacked = tf.nest.map_structure(
+            lambda *arrays: tf.constant(np.stack(arrays)), *[place.first for place in added]
+        )
+        if self._state is not None:
+            stacked = tf.nest.map_structure(
+                lambda old, new: tf.concat([old, new], 0), self._state, stacked
+            )
+        self._state = stacked
+        self._renew_constants()
+
+    def replace(self, place, model, skeleton, state=None):
+        """Puts another trial into a place, whose trial is forgotten; nothing is compiled anew.
+
+        Args:
+            place: Integer from 0 to `len(stack) - 1`.
+            model: Compiled Keras model of the program's skeleton.
+            skeleton: Its `Skeleton`.
+            state: Its `TrialState`; by default what is in the model.
+        """
+        self._places[place] = Place(model, skeleton, self.program, state)
+        self._state = tf.nest.map_structure(
+            lambda old, new: tf.tensor_scatter_nd_update(old, [[place]], new[np.newaxis]),
+            self._state,
+            self._places[place].first,
+        )
+        self._renew_constants()
+
+    def _renew_constants(self):
+        places, program = self._places, self.program
+        for place in places:
+            place.first = None  # from now on it is in the stack
+        numbers = {name: [place.numbers[name] for place in places] for name in places[0].numbers}
+        masks = {
+            node: np.stack([place.layouts[node] for place in places])
+            for node in program.template.padded_places
+        }
+        self._constants = {
+            "numbers": {k: tf.constant(v, program.number_type) for k, v in numbers.items()},
+            "masks": {k: tf.constant(v) for k, v in masks.items()},
+        }
+
+    def states(self, places=None):
+        """The state of trials: numpy only, to be kept, pickled, or gone on from.
+
+        Args:
+            places: Integers; by default all, in order.
+
+        Returns:
+            List of `TrialState`.
+        """
+        arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), self._state)
+        return [
+            self._places[i].state(tf.nest.map_structure(lambda stack: stack[i], arrays))  # noqa: B023
+            for i in (range(len(self)) if places is None else places)
+        ]
+
+    def write_back(self, place):
+        """Puts a trial's state into its own Keras model, whose `fit` then goes on from there.
+
+        Args:
+            place: Integer from 0 to `len(stack) - 1`.
+
+        Returns:
+            The model.
+        """
+        self._places[place].write_back(self.states([place])[0])
+        return self._places[place].model

@@ -1,0 +1,143 @@
+"""The model that a whole stack is traced through, and how each trial's arrays fit into it."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from tuning.stacked.graph import function_of
+from tuning.stacked.stackable_layers import RateDropout, stackable
+
+_MULTIPLE = 16  # widths that matrix products like
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One variable of the template, and where a trial's model has its own."""
+
+    place: int
+    """Node of the graph."""
+    index: int
+    """Place among its layer's trainable (or else non-trainable) variables."""
+    kind: str
+    """`trainable`, `state`, `rate` of a dropout, or `seed` of a random layer."""
+    shape: tuple
+    """Shape in the template."""
+    dtype: str
+    """Type in the template."""
+    axes: tuple
+    """For each axis the node whose channels it counts, None if it is never padded."""
+
+
+class Template:
+    """A model with each layer's largest width, for models of one skeleton.
+
+    Trials are zero in the padding. All of a template's own weights are stand-ins.
+
+    Args:
+        model: A Keras model of the skeleton.
+        skeleton: Its `Skeleton`.
+        widths: `{place: width}`, at least as large as any trial's.
+
+    Attributes:
+        model: The template, not compiled.
+        trainable: `Entry` of each of the template's trainable variables.
+        others: `Entry` of each of its non-trainable ones.
+    """
+
+    def __init__(self, model, skeleton, widths):
+        self.widths = widths
+        self._skeleton = skeleton
+        self._clones = {}
+        graph = function_of(model)
+        graph = keras.Model(graph._inputs_struct, graph._outputs_struct)  # uncompiled
+        self.model = keras.models.clone_model(graph, clone_function=self._clone)
+        self._entries = dict(self._find_entries())
+        self.trainable = [self._entries[id(v)] for v in self.model.trainable_variables]
+        self.others = [self._entries[id(v)] for v in self.model.non_trainable_variables]
+
+    def _clone(self, operation):
+        clone = operation
+        if isinstance(operation, keras.layers.Layer):
+            place = [node.operation for node in self._skeleton.nodes].index(operation)
+            changes = {}
+            if place in self.widths:
+                changes[self._skeleton.treatment(place).width] = self.widths[place]
+            clone = stackable(operation, **changes)
+        self._clones[id(operation)] = clone
+        return clone
+
+    def _find_entries(self):
+        padded = self._skeleton.layouts(self.widths)
+        for place, node in enumerate(self._skeleton.nodes):
+            layer = self._clones.get(id(node.operation))
+            if not isinstance(layer, keras.layers.Layer):
+                continue
+            for index, variable in enumerate(layer.trainable_variables):
+                yield id(variable), self._entry(place, index, "trainable", variable, layer, padded)
+            for index, variable in enumerate(layer.non_trainable_variables):
+                kind = "seed" if "seed_generator_state" in variable.path else "state"
+                if isinstance(layer, RateDropout) and kind == "state":
+                    kind = "rate"
+                yield id(variable), self._entry(place, index, kind, variable, layer, padded)
+
+    def _entry(self, place, index, kind, variable, layer, padded):
+        axes = [None] * len(variable.shape)
+        if axes and place in padded and kind in ("trainable", "state"):
+            axes[-1] = place
+        sources = self._skeleton.nodes[place].sources
+        if variable is getattr(layer, "kernel", None) and sources[0] in padded:
+            axes[-2] = sources[0]
+        return Entry(place, index, kind, tuple(variable.shape), variable.dtype, tuple(axes))
+
+    @property
+    def padded_places(self):
+        """Nodes whose channels some weight counts, in the order of the graph."""
+        return sorted({axis for e in self._entries.values() for axis in e.axes if axis is not None})
+
+
+def common_widths(skeletons):
+    """Widths that hold every trial: each node's largest, rounded up where that is faster.
+
+    Args:
+        skeletons: `Skeleton`s with equal keys.
+
+    Returns:
+        `{place: width}`.
+    """
+    widths = {}
+    for place in skeletons[0].widths:
+        largest = max(skeleton.widths[place] for skeleton in skeletons)
+        widths[place] = largest if largest < _MULTIPLE else -(-largest // _MULTIPLE) * _MULTIPLE
+    return widths
+
+
+def pad(array, entry, layouts):
+    """A trial's array in the template's shape, zero where the trial has nothing.
+
+    Args:
+        array: The trial's array.
+        entry: `Entry` of the variable.
+        layouts: What `Skeleton.layouts` returned for the trial.
+    """
+    if all(axis is None for axis in entry.axes):
+        return np.asarray(array)
+    padded = np.zeros(entry.shape, array.dtype)
+    padded[_real(entry, layouts)] = array
+    return padded
+
+
+def crop(padded, entry, layouts):
+    """The trial's own part of an array in the template's shape.
+
+    Args:
+        padded: Array of the template's shape.
+        entry: `Entry` of the variable.
+        layouts: What `Skeleton.layouts` returned for the trial.
+    """
+    return padded if all(axis is None for axis in entry.axes) else padded[_real(entry, layouts)]
+
+
+def _real(entry, layouts):
+    sizes = zip(entry.shape, entry.axes, strict=True)
+    return np.ix_(*(np.ones(n, bool) if axis is None else layouts[axis] for n, axis in sizes))
