@@ -6,6 +6,7 @@ from tuning.one_by_one import OneByOneTuner
 from tuning.records import Records, TrialRecord
 from tuning.scales import Linear, Logarithmic, LogarithmicComplement, log_complement
 from tuning.space import Hyperparameter, SearchSpace, own_name, own_values
+from tuning.stacked.tuner import StackedTuner
 
 __all__ = [
     "Choices",
@@ -19,6 +20,7 @@ __all__ = [
     "OneByOneTuner",
     "Records",
     "SearchSpace",
+    "StackedTuner",
     "TrialRecord",
     "first_order_importance",
     "log_complement",

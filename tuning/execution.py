@@ -44,6 +44,11 @@ class Execution(keras.callbacks.Callback):
         if self.state_to:
             training_state.save(self.state_to, self.model, {})
 
+    def save_weights(self, path):
+        """Writes the weights of the best epoch."""
+        self.model.set_weights(self.best_weights)
+        self.model.save_weights(path)
+
 
 def has_diverged(metrics):
     """Whether an epoch's loss or validation loss is no finite number."""

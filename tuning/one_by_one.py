@@ -73,6 +73,7 @@ class OneByOneTuner(keras_tuner.Tuner):
     ):
         self.seed, self.checkpoints, self.on_trial = seed, checkpoints, on_trial or (lambda _: None)
         self._name, self._priorities = name, priorities or {}
+        self._began, self._best = {}, {}
         super().__init__(oracle, hypermodel, **arguments)
         folder = Path(records_in or self.project_dir)
         rows = TrialRows(folder / "tensorboard", self._search_name, constants or {})
@@ -121,11 +122,15 @@ class OneByOneTuner(keras_tuner.Tuner):
             self._take_up()
             self.records.restore(self._last_epochs())
             try:
-                super().search(*fit_args, **fit_kwargs)
+                self._search(*fit_args, **fit_kwargs)
             except KeyboardInterrupt:
                 if self.oracle.verbose:
                     print("\ninterrupted: the same search goes on where it was")
                 raise
+
+    def _search(self, *fit_args, **fit_kwargs):
+        """Runs all trials; this process alone is in the folder."""
+        super().search(*fit_args, **fit_kwargs)
 
     def on_search_begin(self):
         """Saves the search, so that a kill before the first trial's end leaves one that resumes."""
@@ -161,11 +166,13 @@ class OneByOneTuner(keras_tuner.Tuner):
     def on_trial_begin(self, trial):
         """Seeds the trial, shows it, and starts its clock."""
         super().on_trial_begin(trial)
-        generator = np.random.default_rng([self.seed, int(trial.trial_id)])
-        keras.utils.set_random_seed(int(generator.integers(2**31)))
+        self._seed(trial)
         self.records.begin(self._row_of(trial), own_values(trial.hyperparameters))
-        self._best_execution = None
-        self._began = time.monotonic()
+        self._began[trial.trial_id] = time.monotonic()
+
+    def _seed(self, trial, *more):
+        generator = np.random.default_rng([self.seed, int(trial.trial_id), *more])
+        keras.utils.set_random_seed(int(generator.integers(2**31)))
 
     def run_trial(self, trial, *args, **kwargs):
         """Trains one trial; returns the result of each execution, a history mostly."""
@@ -193,12 +200,11 @@ class OneByOneTuner(keras_tuner.Tuner):
         self._execution_number = number
         callbacks += [tuner_utils.TunerCallback(self, trial), execution]
         result = self._build_and_fit_model(trial, *args, callbacks=callbacks, **kwargs)
-        best = self._best_execution
-        is_better = self.oracle.objective.better_than
+        best, is_better = self._best.get(trial.trial_id), self.oracle.objective.better_than
         if execution.best_weights is not None and (
             best is None or is_better(execution.score, best.score)
         ):
-            self._best_execution = execution
+            self._best[trial.trial_id] = execution
         return result
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
@@ -225,7 +231,7 @@ class OneByOneTuner(keras_tuner.Tuner):
 
     def on_trial_end(self, trial):
         """Keeps the trial's weights if they are worth it, tells the oracle, records the trial."""
-        trial.seconds = time.monotonic() - self._began
+        trial.seconds = self._seconds_of(trial)
         row = self._row_of(trial)
         if trial.status == "COMPLETED":
             self._keep_weights(trial)
@@ -236,6 +242,9 @@ class OneByOneTuner(keras_tuner.Tuner):
         if ended.status != "INVALID":  # else it is tried once more
             self.records.end(self._record(ended))
             self.on_trial(self._record(ended))
+
+    def _seconds_of(self, trial):
+        return time.monotonic() - self._began.pop(trial.trial_id)
 
     def _record(self, trial):
         """The `TrialRecord` of an ended trial of keras-tuner."""
@@ -260,21 +269,19 @@ class OneByOneTuner(keras_tuner.Tuner):
     # What is kept on the disk
 
     def _keep_weights(self, trial):
-        execution = self._best_execution
-        score = self.oracle.get_trial(trial.trial_id).metrics.get_last_value(
-            self.oracle.objective.name
-        )
-        if execution is None or not math.isfinite(score):
+        """Writes the weights of the trial's best epoch if it is one of the best few."""
+        best = self._best.pop(trial.trial_id, None)
+        name = self.oracle.objective.name
+        score = self.oracle.get_trial(trial.trial_id).metrics.get_last_value(name)
+        if best is None or not math.isfinite(score):
             return
         dropped = self._best_few.offer(trial.trial_id, score)
         if trial.trial_id not in dropped:
-            execution.model.set_weights(execution.best_weights)
             path = Path(self._get_checkpoint_fname(trial.trial_id))
             temporary = path.with_name(f".tmp.{path.name}")
-            execution.model.save_weights(temporary)
+            best.save_weights(temporary)
             temporary.replace(path)
         self._remove_checkpoints(dropped)
-        self._best_execution = None
 
     def _remove_checkpoints(self, trial_ids):
         for trial_id in trial_ids:

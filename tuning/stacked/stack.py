@@ -31,9 +31,9 @@ class Stack:
     def __len__(self):
         return len(self._places)
 
-    def model(self, place):
-        """The Keras model of the trial in a place."""
-        return self._places[place].model
+    def place(self, number):
+        """The `Place` of a trial."""
+        return self._places[number]
 
     def train_epoch(self, order, seed):
         """Trains every trial on every example once, then evaluates it.

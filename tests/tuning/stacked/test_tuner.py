@@ -1,0 +1,219 @@
+"""`StackedTuner` does all that `OneByOneTuner` does, many trials at a time."""
+
+import csv
+from pathlib import Path
+
+import keras
+import keras_tuner
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from recipes.ingredients.batches import ShuffledBatches
+from tuning import OneByOneTuner, StackedTuner
+from tuning.oracles import HyperbandOracle, RandomOracle
+
+OBJECTIVE = keras_tuner.Objective("val_loss", "min")
+
+
+def build(hp):
+    model = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(hp.Int("units", 3, 6), use_bias=False),
+            keras.layers.BatchNormalization(momentum=0.9),
+            keras.layers.ReLU(),
+            keras.layers.Dense(2),
+        ]
+    )
+    model.compile(
+        keras.optimizers.SGD(hp.Float("learning_rate", 0.01, 0.1, sampling="log"), momentum=0.9),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
+        self.x = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+        self.labels = (self.x[:, 0] > 0).astype(np.int64)
+
+    def tuner(self, oracle=None, builder=build, kind=StackedTuner, **arguments):
+        oracle = oracle or RandomOracle(OBJECTIVE, max_trials=4, seed=1)
+        where = {"directory": self.folder, "project_name": "search"}
+        return kind(oracle, builder, **where | arguments)
+
+    def search(self, tuner, **arguments):
+        data = {"validation_data": (self.x, self.labels), "epochs": 2}
+        tuner.search(self.x, self.labels, verbose=0, **data | arguments)
+        return tuner
+
+    def rows(self, name="curves.csv", project="search"):
+        with (self.folder / project / name).open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def test_trials_are_those_of_training_one_by_one(self):
+        order = {"shuffle": False, "batch_size": 16}
+        stacked = self.search(self.tuner(), **order)
+        alone = self.search(self.tuner(kind=OneByOneTuner, project_name="alone"), **order)
+        self.assertEqual(stacked.report.ways, {"stacked": 4})
+        for one, other in zip(stacked.records.trials, alone.records.trials, strict=True):
+            self.assertEqual(one.values, other.values)
+            self.assertAllClose(one.score, other.score, rtol=1e-4)
+        for one, other in zip(self.rows(), self.rows(project="alone"), strict=True):
+            self.assertEqual((one["trial"], one["epoch"]), (other["trial"], other["epoch"]))
+            for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+                self.assertAllClose(float(one[name]), float(other[name]), rtol=1e-4)
+
+    def test_the_best_models_are_those_that_were_trained(self):
+        tuner = self.search(self.tuner(checkpoints=2))
+        best = sorted(tuner.records.trials, key=lambda record: record.score)
+        models = tuner.get_best_models(2)
+        for model, record in zip(models, best[:2], strict=True):
+            loss, _ = model.evaluate(self.x, self.labels, verbose=0)
+            self.assertAllClose(loss, record.score, rtol=1e-5)
+        self.assertLen(list(self.folder.glob("search/trial_*/checkpoint*")), 2)
+
+    def test_a_promoted_trial_goes_on_as_if_it_had_never_stopped(self):
+        oracle = HyperbandOracle(OBJECTIVE, max_epochs=9, factor=3, max_trials=13, seed=0)
+        tuner = self.search(self.tuner(oracle))
+        self.assertEqual(tuner.report.ways, {"stacked": 13})
+        longest = max(self.rows(), key=lambda row: int(row["epoch"]))["trial"]
+        losses = [float(row["loss"]) for row in self.rows() if row["trial"] == longest]
+        self.assertLen(losses, 9)
+        fixed = keras_tuner.HyperParameters()
+        for name, value in tuner.oracle.trials[longest].hyperparameters.values.items():
+            if not name.startswith("tuner/"):
+                fixed.Fixed(name, value)
+        once = OneByOneTuner(
+            RandomOracle(OBJECTIVE, max_trials=1, hyperparameters=fixed),
+            build,
+            directory=self.folder,
+            project_name="once",
+        )
+        once._seed = lambda trial: tuner._seed(tuner.oracle.trials[longest])
+        batches = ShuffledBatches(self.x, self.labels, batch_size=32, seed=0)
+        validation = (self.x, self.labels)
+        once.search(batches, validation_data=validation, epochs=9, shuffle=False, verbose=0)
+        undisturbed = [float(row["loss"]) for row in self.rows(project="once")]
+        self.assertAllClose(losses, undisturbed, rtol=1e-4)
+
+    def test_executions_keep_their_own_curves_and_scores(self):
+        tuner = self.search(self.tuner(executions_per_trial=2))
+        self.assertEqual(tuner.report.ways, {"stacked": 4})
+        for record in tuner.records.trials:
+            self.assertLen(set(record.scores), 2)
+            self.assertAllClose(record.score, np.mean(record.scores))
+        self.assertLen([row for row in self.rows() if row["execution"] == "2"], 8)
+
+    def test_a_trial_that_diverges_ends_with_its_reason_and_harms_no_other(self):
+        def wild(hp):
+            model = build(hp)
+            if hp.get("units") == 3:
+                model.optimizer.learning_rate = float("nan")
+            return model
+
+        oracle = RandomOracle(OBJECTIVE, max_trials=8, seed=1)
+        tuner = self.search(self.tuner(oracle, wild))
+        tame = RandomOracle(OBJECTIVE, max_trials=8, seed=1)
+        calm = self.search(self.tuner(tame, project_name="calm"))
+        for record, other in zip(tuner.records.trials, calm.records.trials, strict=True):
+            if record.values["units"] == 3:
+                self.assertEqual(record.status, "FAILED")
+                self.assertIn("must be finite", record.reason)
+            else:
+                self.assertAllClose(record.score, other.score, rtol=1e-5)
+        self.assertIn("FAILED", {record.status for record in tuner.records.trials})
+
+    def test_a_builder_that_raises_fails_its_trial_only(self):
+        def careless(hp):
+            model = build(hp)
+            if hp.get("units") == 4:
+                raise keras_tuner.errors.FailedTrialError("four is not liked")
+            return model
+
+        oracle = RandomOracle(OBJECTIVE, max_trials=8, seed=1)
+        for record in self.search(self.tuner(oracle, careless)).records.trials:
+            failed = record.values["units"] == 4
+            self.assertEqual(record.status, "FAILED" if failed else "COMPLETED")
+            self.assertEqual("four is not liked" in record.reason, failed)
+
+    @parameterized.parameters(
+        ({"callbacks": [keras.callbacks.TerminateOnNaN()]}, "callbacks"),
+        ({"steps_per_epoch": 1}, "steps_per_epoch"),
+        ({"validation_freq": 2}, "validation_freq"),
+    )
+    def test_what_a_stack_does_not_do_is_done_by_fit_and_said(self, arguments, reason):
+        oracle = RandomOracle(keras_tuner.Objective("loss", "min"), max_trials=2, seed=1)
+        tuner = self.search(self.tuner(oracle), **arguments)
+        self.assertEqual(tuner.report.ways, {"fit": 2})
+        self.assertIn(reason, str(tuner.report))
+
+    def test_a_fit_of_the_hypermodels_own_is_used(self):
+        class Own(keras_tuner.HyperModel):
+            def build(self, hp):
+                return build(hp)
+
+            def fit(self, hp, model, *args, **kwargs):
+                kwargs["epochs"] = 3
+                return model.fit(*args, **kwargs)
+
+        tuner = self.search(self.tuner(builder=Own()))
+        self.assertEqual(tuner.report.ways, {"fit": 4})
+        self.assertLen(self.rows(), 12)
+
+    def test_models_that_cannot_be_stacked_are_trained_by_fit_beside_those_that_can(self):
+        def sometimes(hp):
+            model = build(hp)
+            if hp.get("units") == 4:
+                model.compile(keras.optimizers.Ftrl(0.01), model.loss, metrics=["accuracy"])
+            return model
+
+        oracle = RandomOracle(OBJECTIVE, max_trials=8, seed=1)
+        tuner = self.search(self.tuner(oracle, sometimes))
+        four = sum(record.values["units"] == 4 for record in tuner.records.trials)
+        self.assertEqual(tuner.report.ways, {"fit": four, "stacked": 8 - four})
+        self.assertIn("Ftrl", str(tuner.report))
+        self.assertEqual({record.status for record in tuner.records.trials}, {"COMPLETED"})
+
+    @parameterized.parameters(
+        {"validation_split": 0.25, "validation_data": None},
+        {"sample_weight": np.linspace(0, 1, 40)},
+        {"class_weight": {0: 1.0, 1: 3.0}},
+    )
+    def test_what_fit_does_with_its_data_is_done(self, **arguments):
+        order = {"shuffle": False, "batch_size": 16}
+        stacked = self.search(self.tuner(), **order | arguments)
+        self.assertEqual(stacked.report.ways, {"stacked": 4})
+        self.search(self.tuner(kind=OneByOneTuner, project_name="alone"), **order | arguments)
+        for one, other in zip(self.rows(), self.rows(project="alone"), strict=True):
+            for name in ("loss", "val_loss"):
+                self.assertAllClose(float(one[name]), float(other[name]), rtol=1e-4)
+
+    def test_more_trials_than_places_are_trained_stack_after_stack(self):
+        oracle = RandomOracle(OBJECTIVE, max_trials=7, seed=1)
+        tuner = self.search(self.tuner(oracle, stack_size=3))
+        self.assertEqual(tuner.report.ways, {"stacked": 7})
+        self.assertLen(tuner.records.trials, 7)
+
+    def test_a_search_stopped_between_stacks_goes_on(self):
+        def interrupt(record):
+            if record.trial == "4":
+                raise KeyboardInterrupt
+
+        def oracle():
+            return RandomOracle(OBJECTIVE, max_trials=7, seed=1)
+
+        with self.assertRaises(KeyboardInterrupt):
+            self.search(self.tuner(oracle(), stack_size=3, on_trial=interrupt))
+        again = self.search(self.tuner(oracle(), stack_size=3)).records.trials
+        whole = self.search(self.tuner(oracle(), stack_size=3, project_name="whole")).records
+        self.assertEqual([r.values for r in again], [r.values for r in whole.trials])
+        self.assertAllClose([r.score for r in again], [r.score for r in whole.trials], rtol=1e-5)
+
+
+if __name__ == "__main__":
+    tf.test.main()

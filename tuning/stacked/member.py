@@ -1,0 +1,81 @@
+"""A trial, or one execution of it, as it trains in a stack."""
+
+import dataclasses
+import math
+
+from tuning.execution import has_diverged
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """The weights of a trial's best epoch, not yet in its Keras model."""
+
+    place: object
+    """`Place` of the trial in its stack."""
+    state: object
+    """`TrialState`."""
+    score: float
+
+    def save_weights(self, path):
+        """Writes the weights to a file of Keras's."""
+        self.place.write_back(self.state)
+        self.place.model.save_weights(path)
+
+
+@dataclasses.dataclass
+class Member:
+    """One model in training, and what it came to so far."""
+
+    trial: object
+    """keras-tuner's `Trial`."""
+    execution: int
+    """Number of the execution, from 1."""
+    model: object
+    """Its Keras model."""
+    batch_size: int
+    first_epoch: int
+    """Epochs done before, 0 mostly."""
+    epochs: int
+    """Number of its last epoch."""
+    curve: list = dataclasses.field(default_factory=list)
+    """`{metric: number}` of each epoch."""
+    score: float = math.nan
+    """Best finite objective so far."""
+    best_epoch: int = 0
+    """Epoch, from 0, that had it."""
+    seconds: float = 0.0
+    """Its share of what its stack took."""
+    ended: bool = False
+    reason: str = ""
+    """Why it ended before its last epoch."""
+    snapshot: Snapshot | None = None
+    """Of the best epoch, while the trial is one of the best few."""
+
+    def note(self, metrics, objective):
+        """Takes in an epoch; ends the training if it has diverged.
+
+        Args:
+            metrics: `{name: number}`.
+            objective: `keras_tuner.Objective`.
+
+        Returns:
+            Whether it is the best epoch so far.
+        """
+        self.curve.append(metrics)
+        if has_diverged(metrics):
+            self.ended = True
+            return False
+        score = objective.get_value(metrics)
+        is_best = math.isfinite(score) and (
+            math.isnan(self.score) or objective.better_than(score, self.score)
+        )
+        if is_best:
+            self.score, self.best_epoch = score, self.first_epoch + len(self.curve) - 1
+        return is_best
+
+    @property
+    def result(self):
+        """`{metric: number}` of the best epoch; the objective is NaN if none was finite."""
+        if math.isnan(self.score):
+            return self.curve[-1], self.first_epoch + len(self.curve) - 1
+        return self.curve[self.best_epoch - self.first_epoch], self.best_epoch

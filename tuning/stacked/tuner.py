@@ -1,0 +1,201 @@
+"""Hundreds of trials at a time: the oracle's trials, trained in stacks."""
+
+import time
+import traceback
+
+import keras
+import keras_tuner
+import numpy as np
+
+from tuning import training_state
+from tuning.one_by_one import OneByOneTuner
+from tuning.space import own_values
+from tuning.stacked import given
+from tuning.stacked.errors import NotStackable
+from tuning.stacked.groups import Grouping
+from tuning.stacked.member import Member
+from tuning.stacked.report import FIT, STACKED, Report
+from tuning.stacked.training import StackTraining
+
+
+class StackedTuner(OneByOneTuner):
+    """A `keras_tuner.Tuner` that trains many trials as one compiled program.
+
+    `build(hp)` gives each trial's ordinary compiled Keras model. Models that are the same program
+    but for layers' widths and the optimisers' numbers are trained side by side, each exactly as if
+    it were alone: by Keras's own functions for loss, gradients and metrics, vectorised, and by the
+    optimiser's update written for a stack. Trials that cannot be stacked are trained by `fit`;
+    `report` says how many, and why. A trial that diverges ends and harms no other.
+
+    Epoch e of every trial goes through the examples in the order `default_rng([seed, e])`.
+
+    Args:
+        oracle: Which trials to run.
+        hypermodel: `keras_tuner.HyperModel`, or function from hyperparameters to a compiled model.
+        stack_size: The most trials that are taken from the oracle at a time. Default 256.
+        jit_compile: Whether XLA compiles the programs. Default True.
+        **arguments: What else `OneByOneTuner` takes.
+
+    Attributes:
+        report: `Report` on how the trials of this process were trained.
+    """
+
+    def __init__(self, oracle, hypermodel=None, *, stack_size=256, jit_compile=True, **arguments):
+        if stack_size < 1:
+            raise ValueError(f"stack_size must be 1 or more. Received: stack_size={stack_size}.")
+        self.stack_size, self.jit_compile, self.report = stack_size, jit_compile, Report()
+        super().__init__(oracle, hypermodel, **arguments)
+
+    def _search(self, *fit_args, **fit_kwargs):
+        try:
+            work, objection = given.read(fit_args, fit_kwargs), self._objection()
+        except NotStackable as reason:
+            work, objection = None, str(reason)
+        if "verbose" in fit_kwargs:
+            self.oracle.verbose = fit_kwargs["verbose"]
+        self._grouping = Grouping(work.training, self.jit_compile) if work else None
+        self.on_search_begin()
+        while trials := self._next_trials():
+            left = dict.fromkeys((trial.trial_id for trial in trials), objection)
+            if not objection:
+                left = self._train_in_stacks(trials, work)
+            for trial in trials:
+                if trial.trial_id in left:
+                    self._train_alone(trial, left[trial.trial_id], fit_args, fit_kwargs)
+        self.on_search_end()
+
+    def _objection(self):
+        """Why nothing of this search can be stacked; None if it can."""
+        if type(self.hypermodel).fit is not keras_tuner.HyperModel.fit:
+            return "the hypermodel has a fit of its own"
+        if type(self)._build_and_fit_model is not keras_tuner.Tuner._build_and_fit_model:
+            return "the tuner trains in a way of its own"
+        return None
+
+    def _next_trials(self):
+        """The next trials, as many as there are places and as the oracle knows by now."""
+        trials = []
+        while len(trials) * self.executions_per_trial < self.stack_size:
+            trial = self.oracle.create_trial(f"{self.tuner_id}/{len(trials)}")
+            if trial.status != "RUNNING":
+                break
+            self.on_trial_begin(trial)
+            trials.append(trial)
+        return trials
+
+    def _train_alone(self, trial, reason, fit_args, fit_kwargs):
+        """Trains a trial by `fit`."""
+        self.report.add(FIT, reason)
+        self._seed(trial)
+        self._began[trial.trial_id] = time.monotonic()
+        self._try_run_and_update_trial(trial, *fit_args, **fit_kwargs)
+        self.on_trial_end(trial)
+
+    def _train_in_stacks(self, trials, work):
+        """Trains what can be stacked, to its end; returns `{trial_id: why not}` of the rest."""
+        keras.backend.clear_session()
+        built = {trial.trial_id: self._members_of(trial, work) for trial in trials}
+        members = [member for group in built.values() for member in group]
+        groups, reasons = self._grouping.group(
+            [member.model for member in members], [member.batch_size for member in members]
+        )
+        left = {members[place].trial.trial_id: reason for place, reason in reasons.items()}
+        for group in groups:
+            for part in parts_of(group, members, left):
+                training = StackTraining(self, self._grouping, part, work)
+                objection = training.run()
+                if objection:
+                    left |= {m.trial.trial_id: objection for m in training.members}
+        for trial in trials:
+            if trial.trial_id not in left:
+                self._end(trial, built[trial.trial_id])
+        return left
+
+    def _members_of(self, trial, work):
+        """Builds the model of each execution of a trial; none if that failed, for which it says why."""
+        try:
+            return [
+                self._member_of(trial, number, work)
+                for number in range(1, self.executions_per_trial + 1)
+            ]
+        except keras_tuner.errors.FatalError:
+            raise
+        except Exception as error:
+            is_final = isinstance(error, keras_tuner.errors.FailedTrialError)
+            trial.status = "FAILED" if is_final else "INVALID"
+            trial.message = traceback.format_exc()
+            return []
+
+    def _member_of(self, trial, number, work):
+        self._seed(trial, *(() if number == 1 else (number,)))
+        model = self._checked(self._build_hypermodel(trial.hyperparameters))
+        begin_from = self._states.to_begin_from(trial, number)
+        if begin_from:
+            training_state.load(begin_from, model)
+        wanted = trial.hyperparameters.values
+        return Member(
+            trial,
+            number,
+            model,
+            own_values(trial.hyperparameters).get("batch_size", work.batch_size),
+            wanted.get("tuner/initial_epoch", work.first_epoch),
+            wanted.get("tuner/epochs", work.epochs),
+        )
+
+    def _checked(self, model):
+        if not isinstance(model, keras.Model):
+            raise keras_tuner.errors.FatalTypeError(
+                f"build must return a keras.Model. Received: {model!r}."
+            )
+        if self.max_model_size and model.built and model.count_params() > self.max_model_size:
+            raise keras_tuner.errors.FailedTrialError(
+                f"Oversized model: {model.count_params()} parameters."
+            )
+        return model
+
+    def _end(self, trial, members):
+        """Tells the oracle what a trial came to, and records it."""
+        if not members:  # it could not be built
+            self.on_trial_end(trial)
+            return
+        self.report.add(STACKED)
+        several = self.executions_per_trial > 1
+        step = round(np.mean([member.result[1] for member in members]))
+        for member in members:
+            number = {"execution": member.execution} if several else {}
+            for epoch, metrics in enumerate(member.curve, member.first_epoch + 1):
+                self.records.epoch(self._row_of(trial), epoch, number | metrics)
+            metrics = dict(member.result[0])
+            metrics[self.oracle.objective.name] = member.score
+            self.oracle.update_trial(trial.trial_id, metrics, step=step)
+        kept = [member for member in members if member.snapshot is not None]
+        if kept:
+            self._best[trial.trial_id] = min(kept, key=lambda m: self.sign * m.score).snapshot
+        self._began[trial.trial_id] = time.monotonic() - sum(m.seconds for m in members)
+        trial.status = "COMPLETED"
+        self.on_trial_end(trial)
+
+    @property
+    def sign(self):
+        """-1 where large scores are good, 1 where small ones are."""
+        return -1 if self.oracle.objective.direction == "max" else 1
+
+
+def parts_of(group, members, left):
+    """The members of a group by the epochs they are to train; without those already left over.
+
+    Args:
+        group: `Group`.
+        members: All members, in the order that was grouped.
+        left: `{trial_id: ...}` of the trials that will be trained otherwise.
+
+    Returns:
+        List of `(group, [(member, skeleton)])`.
+    """
+    parts = {}
+    for place, skeleton in zip(group.places, group.skeletons, strict=True):
+        member = members[place]
+        if member.trial.trial_id not in left:
+            key = member.first_epoch, member.epochs
+            parts.setdefault(key, []).append((member, skeleton))
+    return [(group, part) for part in parts.values()]
