@@ -5,10 +5,15 @@ from pathlib import Path
 
 import tensorflow as tf
 from absl.testing import parameterized
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from recipes import train
+from recipes.ingredients.classifier import ClassifierSettings
 from recipes.ingredients.errors import BadInput
+from recipes.ingredients.run_directory import RunSettings
 from recipes.tensorboard import Settings
 from tests.tuning.dashboard.served import Served
+from tuning.dashboard.log_directory import Reader
 
 
 class TensorBoardTest(tf.test.TestCase, parameterized.TestCase):
@@ -31,6 +36,21 @@ class TensorBoardTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn(f"{server.url}#hparams", server.printed)
         self.refuse_its_port(server, folder)
         self.assertEqual(server.stop(signal.SIGINT), (0, ""))
+
+    def test_a_training_has_a_row_with_its_settings_and_its_best_epoch(self):
+        folder = Path(self.create_tempdir().full_path)
+        classifier = ClassifierSettings(hidden_units=8, hidden_layers=1, batch_size=256)
+        where = RunSettings(folder / "run")
+        settings = train.Settings(classifier=classifier, where=where, epochs=3)
+        train.main(settings)
+        found = Reader(folder).read()
+        values = found.rows["run/tensorboard"]
+        self.assertEqual(values.pop("search"), "train")
+        self.assertEqual(values, {k: v for k, v in settings.as_dict().items() if v is not None})
+        events = EventAccumulator(str(folder / "run/tensorboard")).Reload()
+        accuracies = [event.value for event in events.Scalars("accuracy/validation")]
+        self.assertEqual(events.Scalars("objective")[-1].value, max(accuracies))
+        self.assertContainsSubset({"loss/training", "learning_rate"}, found.tags["run/tensorboard"])
 
     def refuse_its_port(self, server, folder):
         """A second server on the port of the first says so in one line."""

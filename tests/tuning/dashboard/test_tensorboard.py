@@ -58,7 +58,8 @@ def write_other_things(root):
         file.image("confusion_matrix", np.zeros((2, 2, 3), np.uint8))
     experiment = api_pb2.Experiment(hparam_infos=[api_pb2.HParamInfo(name="other")])
     content = plugin_data_pb2.HParamsPluginData(experiment=experiment)
-    for name in (".other", "other", "zzz"):
+    for number in range(20):  # of several configurations TensorBoard takes any one
+        name = f"other-{number}"
         (root / name).mkdir()
         configuration = framed(events.hparams(metadata.EXPERIMENT_TAG, content))
         (root / name / "events.out.tfevents.1").write_bytes(configuration)
