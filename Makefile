@@ -48,6 +48,7 @@ pictures: $(VENV)/installed  ## make the README's pictures anew
 bench: $(VENV)/installed-dev  ## measure the project beside its peers, in one run
 	$(BIN)/python -m benchmarks.batch_norm
 	$(BIN)/python -m benchmarks.search_quality
+	$(BIN)/python -m benchmarks.event_files
 
 test: $(VENV)/installed-dev  ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
