@@ -1,6 +1,5 @@
 import csv
 import json
-import signal
 import tempfile
 from pathlib import Path
 
@@ -84,7 +83,7 @@ class TensorBoardTest(tf.test.TestCase):
             write_search(cls.root, search)
         write_other_things(cls.root)
         cls.server = Served(cls.root)
-        cls.addClassCleanup(cls.server.stop, signal.SIGKILL)
+        cls.addClassCleanup(cls.server.close)
         cls.rows = cls.server.rows(11, scored=7)
         cls.experiment = cls.server.wait_for(
             lambda answer: answer.get("hparamInfos"), "hparams/experiment", {"experimentName": ""}
