@@ -109,8 +109,10 @@ def hyperparameters(settings):
 
 
 def row_name(path):
-    """Name of the run in HParams: runs that share one would be merged."""
-    return str(path.relative_to(RUNS) if RUNS in path.parents else path.resolve())
+    """Name of the run in HParams, unique, or runs would be merged; the page shows its beginning."""
+    if RUNS in path.parents:
+        return str(path.relative_to(RUNS))
+    return f"{path.resolve().name} in {path.resolve().parent}"
 
 
 def build(settings, data, features):

@@ -66,6 +66,11 @@ class TensorBoardTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(events.Scalars("objective")[-1].value, max(accuracies))
         self.assertContainsSubset({"loss/training", "learning_rate"}, found.tags["run/tensorboard"])
 
+    def test_trainings_have_rows_of_different_names(self):
+        self.assertEqual(train.row_name(Path("runs/train/1")), "train/1")
+        self.assertEqual(train.row_name(Path("/a/runs/train/1")), "1 in /a/runs/train")
+        self.assertEqual(train.row_name(Path(".")), f"{Path.cwd().name} in {Path.cwd().parent}")
+
     def refuse_its_port(self, server, folder):
         """A second server on the port of the first says so in one line."""
         port = server.url.rpartition(":")[2].strip("/")
