@@ -69,7 +69,7 @@ class TensorBoardTest(tf.test.TestCase, parameterized.TestCase):
     def test_trainings_have_rows_of_different_names(self):
         self.assertEqual(train.row_name(Path("runs/train/1")), "train/1")
         self.assertEqual(train.row_name(Path("/a/runs/train/1")), "1 in /a/runs/train")
-        self.assertEqual(train.row_name(Path(".")), f"{Path.cwd().name} in {Path.cwd().parent}")
+        self.assertEqual(train.row_name(Path()), f"{Path.cwd().name} in {Path.cwd().parent}")
 
     def refuse_its_port(self, server, folder):
         """A second server on the port of the first says so in one line."""
