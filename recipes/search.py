@@ -191,7 +191,7 @@ def search(oracle, builder, data, features, settings, directory):
         oracle,
         builder,
         seed=settings.seed,
-        name=directory.name,
+        name=directory.name.removeprefix("search/"),
         priorities=builder.space.priorities,
         constants=columns(settings, builder),
         records_in=directory.path,
@@ -218,10 +218,9 @@ def search(oracle, builder, data, features, settings, directory):
 
 def columns(settings, builder):
     """What HParams shows of each trial besides the space: the columns of a training's row."""
-    fixed = {k: v for k, v in settings.as_dict().items() if isinstance(v, int | float | str)}
-    names = {field.name for field in dataclasses.fields(SpaceSettings)} | {"trials"}
-    fixed = {name: value for name, value in fixed.items() if name not in names}
-    return fixed | dataclasses.asdict(builder.fixed) | builder.space.defaults
+    own = {name: getattr(settings, name) for name in ("strategy", "epochs", "seed")}
+    model = dataclasses.asdict(builder.fixed) | builder.space.defaults
+    return dataclasses.asdict(settings.dataset) | model | own
 
 
 def announce(oracle, settings):

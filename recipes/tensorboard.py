@@ -79,7 +79,9 @@ def write_configuration(reader):
     try:
         server.write_configuration(reader)
     except OSError as error:
-        console.print(f"the table's columns could not be written for others: {error}")
+        console.print(
+            f"the table's columns could not be written for others: {error}", soft_wrap=True
+        )
 
 
 def launch(reader, settings):
@@ -100,8 +102,8 @@ def print_links(url, found, logdir):
         runs[row.get("search")].append(name)
     if not runs:
         console.print(f"nothing to show yet in {logdir}: make train or make search, then reload")
-    lines = {f"all {len(found.rows):,} rows": links.table(url)}
-    for search in sorted(runs, key=str)[-MOST_LINKS:]:
+    lines = {f"all rows ({len(found.rows):,})": links.table(url)}
+    for search in sorted(runs, key=str)[-MOST_LINKS:]:  # of dated names the latest
         link, selected = links.curves(url, runs[search], list(found.tags))
         hint = "" if selected else "  (tick the box above the list of runs)"
         lines[f"curves of {search or 'others'}"] = link + hint

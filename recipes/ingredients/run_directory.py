@@ -51,9 +51,11 @@ class Run:
 
     @property
     def name(self):
-        """Its name in TensorBoard, e.g. `search/2026-01-31-120000`; elsewhere the whole path."""
+        """Its name in TensorBoard, unique; the page shows the beginning of a long one."""
         path, runs = self.path.resolve(), RUNS.resolve()
-        return str(path.relative_to(runs) if runs in path.parents else path)
+        if runs in path.parents:
+            return str(path.relative_to(runs))
+        return f"{path.name} in {path.parent}"
 
     def reopen(self):
         """Makes a finished run an unfinished one, which `--resume` finds after a kill."""

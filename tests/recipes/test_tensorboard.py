@@ -5,10 +5,17 @@ from pathlib import Path
 
 import tensorflow as tf
 from absl.testing import parameterized
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from recipes import tensorboard, train
+from recipes.ingredients.classifier import ClassifierSettings
+from recipes.ingredients.command_line import console
 from recipes.ingredients.errors import BadInput
+from recipes.ingredients.run_directory import RunSettings
 from recipes.tensorboard import Settings
 from tests.tuning.dashboard.served import Served
+from tuning.dashboard import TrialRows
+from tuning.dashboard.log_directory import Reader
 
 
 class TensorBoardTest(tf.test.TestCase, parameterized.TestCase):
@@ -21,16 +28,48 @@ class TensorBoardTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(BadInput, message):
             Settings(**settings)
 
-    def test_an_empty_folder_that_cannot_be_written_is_served_until_ctrl_c(self):
+    def test_a_folder_that_cannot_be_written_is_served_until_ctrl_c(self):
         folder = Path(self.create_tempdir().full_path)
+        TrialRows(folder / "search", "search", {}).begin("1", {"learning_rate": 0.1})
         (folder / ".hparams").write_text("in the way, even of a person who may write anything")
         server = Served(folder)
-        self.addCleanup(server.process.kill)
-        self.assertRegex(server.printed, "nothing to show yet")
+        self.addCleanup(server.close)
         self.assertRegex(server.printed, "could not be written.*exists")
-        self.assertIn(f"{server.url}#hparams", server.printed)
+        self.assertIn(f"all rows (1)      {server.url}#hparams", server.printed)
+        self.assertIn(f"curves of search  {server.url}?runFilter=", server.printed)
+        self.assertIn("search/1", server.rows(1, scored=0))
         self.refuse_its_port(server, folder)
         self.assertEqual(server.stop(signal.SIGINT), (0, ""))
+
+    def test_where_there_is_nothing_to_show_it_says_so_and_writes_nothing(self):
+        folder = Path(self.create_tempdir().full_path)
+        reader = Reader(folder)
+        tensorboard.write_configuration(reader)
+        with console.capture() as printed:
+            tensorboard.print_links("http://127.0.0.1:6006/", reader.read(), folder)
+        self.assertIn("nothing to show yet", printed.get())
+        self.assertIn("http://127.0.0.1:6006/#hparams", printed.get())
+        self.assertEmpty(list(folder.iterdir()))
+
+    def test_a_training_has_a_row_with_its_settings_and_its_best_epoch(self):
+        folder = Path(self.create_tempdir().full_path)
+        classifier = ClassifierSettings(hidden_units=8, hidden_layers=1, batch_size=256)
+        where = RunSettings(folder / "run")
+        settings = train.Settings(classifier=classifier, where=where, epochs=3)
+        train.main(settings)
+        found = Reader(folder).read()
+        values = found.rows["run/tensorboard"]
+        self.assertEqual(values.pop("search"), "train")
+        self.assertEqual(values, {k: v for k, v in settings.as_dict().items() if v is not None})
+        events = EventAccumulator(str(folder / "run/tensorboard")).Reload()
+        accuracies = [event.value for event in events.Scalars("accuracy/validation")]
+        self.assertEqual(events.Scalars("objective")[-1].value, max(accuracies))
+        self.assertContainsSubset({"loss/training", "learning_rate"}, found.tags["run/tensorboard"])
+
+    def test_trainings_have_rows_of_different_names(self):
+        self.assertEqual(train.row_name(Path("runs/train/1")), "train/1")
+        self.assertEqual(train.row_name(Path("/a/runs/train/1")), "1 in /a/runs/train")
+        self.assertEqual(train.row_name(Path()), f"{Path.cwd().name} in {Path.cwd().parent}")
 
     def refuse_its_port(self, server, folder):
         """A second server on the port of the first says so in one line."""

@@ -1,6 +1,5 @@
 """One run's event file: curves, pictures and its row in HParams."""
 
-import math
 from pathlib import Path
 
 from tensorboard.plugins.hparams import api_pb2, metadata
@@ -62,10 +61,10 @@ class EventFile:
             self._forget_from(rows[0]["epoch"])
         better = max if direction == "max" else min
         for row in rows:
-            value = row.get(objective, math.nan)
-            if all(map(math.isfinite, [value, *(row[name] for name in LOSSES if name in row)])):
+            value = row.get(objective)
+            if all(map(events.is_finite, [value, *(row[n] for n in LOSSES if n in row)])):
                 self._best = value if self._best is None else better(self._best, value)
-            self._add_scalars(row["epoch"], _by_tag(row) | {OBJECTIVE: self._best})
+            self._add_scalars(row["epoch"], events.by_tag(row) | {OBJECTIVE: self._best})
         if score is not None and score != self._best:
             self._add_scalars(max(self._last_step, 0), {OBJECTIVE: score})
         self.flush()
@@ -160,18 +159,3 @@ class EventFile:
 
 def _has_scalars(record):
     return any(value.HasField("simple_value") for value in record.event.summary.value)
-
-
-def _by_tag(row):
-    """`loss/validation` rather than `val_loss`, so that both curves stand side by side."""
-    tags = {}
-    for name, value in row.items():
-        quantity = name.removeprefix("val_").removeprefix("validation_")
-        both = {quantity, f"val_{quantity}", f"validation_{quantity}"}
-        if name != quantity:
-            tags[f"{quantity}/validation"] = value
-        elif name in ("loss", "accuracy") or len(both & row.keys()) > 1:
-            tags[f"{quantity}/training"] = value
-        elif name != "epoch":
-            tags[name] = value
-    return tags

@@ -72,9 +72,29 @@ def scalars(step, values):
     points = [
         summary_pb2.Summary.Value(tag=tag, simple_value=float(value))
         for tag, value in values.items()
-        if value is not None and abs(value) <= LARGEST
+        if is_finite(value)
     ]
     return _event(step, *points)
+
+
+def by_tag(row):
+    """`loss/validation` rather than `val_loss`, so that both curves stand side by side."""
+    tags = {}
+    for name, value in row.items():
+        quantity = name.removeprefix("val_").removeprefix("validation_")
+        both = {quantity, f"val_{quantity}", f"validation_{quantity}"}
+        if name != quantity:
+            tags[f"{quantity}/validation"] = value
+        elif name in ("loss", "accuracy") or len(both & row.keys()) > 1:
+            tags[f"{quantity}/training"] = value
+        elif name != "epoch":
+            tags[name] = value
+    return tags
+
+
+def is_finite(value):
+    """Whether an event can hold the number; None is none."""
+    return value is not None and abs(value) <= LARGEST
 
 
 def image(tag, pixels, step):

@@ -29,7 +29,7 @@ class LogDirectory:
 
 
 class Reader:
-    """Reads a log directory, again and again; a file that told all it has to tell is read once.
+    """Reads a log directory, again and again; an unchanged file is read once.
 
     Args:
         folder: The log directory.
@@ -62,20 +62,27 @@ class Reader:
 
     def _head(self, path):
         """The row in an event file, if there is one, and its scalars' tags."""
-        if path in self._known:
-            return self._known[path]
-        values, tags = None, set()
-        with contextlib.suppress(OSError, DecodeError):
-            for record in whole_records(path, checked=False):
-                for value in record.event.summary.value:
-                    if value.tag == metadata.SESSION_START_INFO_TAG and values is None:
-                        values = _values(value.metadata.plugin_data.content)
-                    if value.tag in tags:  # the second epoch has the first one's tags
-                        self._known[path] = values, tags
-                        return values, tags
-                    if _is_scalar(value):
-                        tags.add(value.tag)
-        return values, tags
+        try:
+            about = path.stat()
+            stamp = about.st_ino, about.st_size
+            if self._known.get(path, (None,))[0] != stamp:
+                self._known[path] = stamp, *_read_head(path)
+        except (OSError, DecodeError):
+            return None, set()
+        return self._known[path][1:]
+
+
+def _read_head(path):
+    values, tags = None, set()
+    for record in whole_records(path, checked=False):
+        for value in record.event.summary.value:
+            if value.tag == metadata.SESSION_START_INFO_TAG and values is None:
+                values = _values(value.metadata.plugin_data.content)
+            if value.tag in tags:  # the second epoch has the first one's tags
+                return values, tags
+            if _is_scalar(value):
+                tags.add(value.tag)
+    return values, tags
 
 
 def _values(content):
@@ -83,7 +90,11 @@ def _values(content):
     values = {
         name: getattr(v, v.WhichOneof("kind") or "null_value") for name, v in info.hparams.items()
     }
-    return {name: v for name, v in values.items() if isinstance(v, bool | str) or math.isfinite(v)}
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, bool | str) or (isinstance(value, float) and math.isfinite(value))
+    }
 
 
 def _is_scalar(value):

@@ -24,16 +24,20 @@ class CannotServe(ValueError):
 def write_configuration(reader):
     """Writes the columns of all rows, for any TensorBoard that serves this log directory.
 
+    Where there is no row yet, nothing is written: it would hide the columns that come.
+
     Args:
         reader: `Reader` of the log directory.
 
     Raises:
         OSError: The log directory cannot be written.
     """
-    folder = reader.folder / CONFIGURATION
-    folder.mkdir(parents=True, exist_ok=True)
-    written = events.hparams(metadata.EXPERIMENT_TAG, experiment(reader.read()))
-    write_atomically(folder / NAME, framed(events.version()) + framed(written))
+    found = reader.read()
+    if found.rows:
+        folder = reader.folder / CONFIGURATION
+        folder.mkdir(exist_ok=True)
+        written = events.hparams(metadata.EXPERIMENT_TAG, experiment(found))
+        write_atomically(folder / NAME, framed(events.version()) + framed(written))
 
 
 def launch(reader, host, port):

@@ -33,6 +33,13 @@ class Served:
         _, error = self.process.communicate(timeout=60)
         return self.process.returncode, error
 
+    def close(self):
+        """Ends it, however far it got."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
     def ask(self, path, body=None):
         """The answer, as text, of one of TensorBoard's plugins."""
         request = urllib.request.Request(

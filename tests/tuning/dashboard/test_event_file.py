@@ -67,6 +67,25 @@ class EventFileTest(tf.test.TestCase, parameterized.TestCase):
         end = hparams_of(read_back(self.folder)).get(metadata.SESSION_END_INFO_TAG)
         self.assertEqual(end and end.session_end_info.status, status)
 
+    def test_a_run_that_failed_and_went_on_succeeded_and_has_each_epoch_once(self):
+        def rows(*epochs):
+            return [{"epoch": n, "validation_accuracy": n / 8} for n in epochs]
+
+        with self.assertRaises(RuntimeError), EventFile(self.folder) as events:
+            events.hyperparameters({"epochs": 1}, "train/1")
+            events.epochs(rows(1, 2, 3), "validation_accuracy", "max")
+            raise RuntimeError
+        with EventFile(self.folder) as events:
+            events.hyperparameters({"epochs": 1}, "train/1")
+            for epoch in (3, 4):
+                events.epochs(rows(epoch), "validation_accuracy", "max")
+        accumulator = read_back(self.folder)
+        read = [(e.step, e.value) for e in accumulator.Scalars("objective")]
+        self.assertEqual(read, [(1, 0.125), (2, 0.25), (3, 0.375), (4, 0.5)])
+        end = hparams_of(accumulator)[metadata.SESSION_END_INFO_TAG].session_end_info
+        self.assertEqual(end.status, api_pb2.STATUS_SUCCESS)
+        self.assertLen(list(self.folder.iterdir()), 1)
+
     def test_pictures_are_read_back(self):
         with EventFile(self.folder) as events:
             events.image("picture", np.zeros((3, 5, 4), np.uint8))

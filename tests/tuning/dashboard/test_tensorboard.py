@@ -1,6 +1,5 @@
 import csv
 import json
-import signal
 import tempfile
 from pathlib import Path
 
@@ -58,7 +57,8 @@ def write_other_things(root):
         file.image("confusion_matrix", np.zeros((2, 2, 3), np.uint8))
     experiment = api_pb2.Experiment(hparam_infos=[api_pb2.HParamInfo(name="other")])
     content = plugin_data_pb2.HParamsPluginData(experiment=experiment)
-    for name in (".other", "other", "zzz"):
+    for number in range(20):  # of several configurations TensorBoard takes any one
+        name = f"other-{number}"
         (root / name).mkdir()
         configuration = framed(events.hparams(metadata.EXPERIMENT_TAG, content))
         (root / name / "events.out.tfevents.1").write_bytes(configuration)
@@ -83,7 +83,7 @@ class TensorBoardTest(tf.test.TestCase):
             write_search(cls.root, search)
         write_other_things(cls.root)
         cls.server = Served(cls.root)
-        cls.addClassCleanup(cls.server.stop, signal.SIGKILL)
+        cls.addClassCleanup(cls.server.close)
         cls.rows = cls.server.rows(11, scored=7)
         cls.experiment = cls.server.wait_for(
             lambda answer: answer.get("hparamInfos"), "hparams/experiment", {"experimentName": ""}
