@@ -11,7 +11,7 @@ from recipes import tensorboard, train
 from recipes.ingredients.classifier import ClassifierSettings
 from recipes.ingredients.command_line import console
 from recipes.ingredients.errors import BadInput
-from recipes.ingredients.run_directory import RunSettings
+from recipes.ingredients.run_directory import Run, RunSettings
 from recipes.tensorboard import Settings
 from tests.tuning.dashboard.served import Served
 from tuning.dashboard import TrialRows
@@ -66,10 +66,9 @@ class TensorBoardTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(events.Scalars("objective")[-1].value, max(accuracies))
         self.assertContainsSubset({"loss/training", "learning_rate"}, found.tags["run/tensorboard"])
 
-    def test_trainings_have_rows_of_different_names(self):
-        self.assertEqual(train.row_name(Path("runs/train/1")), "train/1")
-        self.assertEqual(train.row_name(Path("/a/runs/train/1")), "1 in /a/runs/train")
-        self.assertEqual(train.row_name(Path()), f"{Path.cwd().name} in {Path.cwd().parent}")
+    def test_runs_have_rows_of_different_names(self):
+        self.assertEqual(Run(Path("runs/train/1"), None).name, "train/1")
+        self.assertEqual(Run(Path("/a/runs/train/1"), None).name, "1 in /a/runs/train")
 
     def refuse_its_port(self, server, folder):
         """A second server on the port of the first says so in one line."""

@@ -89,8 +89,7 @@ def _split(given):
             raise NotStackable("search was given validation_data that are no arrays")
         return (x, y, weights), tuple(validation)
     if given.get("validation_split"):
-        parts = train_validation_split((x, y, weights), given["validation_split"])
-        return parts
+        return train_validation_split((x, y, weights), given["validation_split"])
     return (x, y, weights), None
 
 

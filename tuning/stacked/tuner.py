@@ -112,7 +112,7 @@ class StackedTuner(OneByOneTuner):
         return left
 
     def _members_of(self, trial, work):
-        """Builds the model of each execution of a trial; none if that failed, for which it says why."""
+        """Builds the model of each execution of a trial; none where that fails, with the reason."""
         try:
             return [
                 self._member_of(trial, number, work)

@@ -94,7 +94,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
             directory=self.folder,
             project_name="once",
         )
-        once._seed = lambda trial: tuner._seed(tuner.oracle.trials[longest])
+        once._seed = lambda _: tuner._seed(tuner.oracle.trials[longest])
         batches = ShuffledBatches(self.x, self.labels, batch_size=32, seed=0)
         batches.epoch -= 1  # `fit` tells it once before the first epoch that one has ended
         validation = (self.x, self.labels)
@@ -158,7 +158,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
             def build(self, hp):
                 return build(hp)
 
-            def fit(self, hp, model, *args, **kwargs):
+            def fit(self, hp, model, *args, **kwargs):  # noqa: ARG002
                 kwargs["epochs"] = 3
                 return model.fit(*args, **kwargs)
 
