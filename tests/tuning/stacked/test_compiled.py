@@ -75,15 +75,15 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
         ("crossentropy", "softmax", "crossentropy", ["accuracy"], None),
     )
     def test_the_usual_losses_and_metrics(self, activation, loss, metrics, encode):
-        x, labels = examples(37)
+        x, labels = examples(40)
         y = labels if encode is None else encode(labels)
         models = [model_of(w, L.Dense(3, activation=activation), loss, metrics) for w in (4, 7)]
         self.assert_same_training(train_both_ways(models, x, y))
 
     def test_binary_labels_with_weights_of_the_examples(self):
-        x, labels = examples(37)
+        x, labels = examples(40)
         y = (labels > 0).astype("float32")[:, np.newaxis]
-        weights = np.random.default_rng(3).uniform(0, 2, 37).astype("float32")
+        weights = np.random.default_rng(3).uniform(0, 2, 40).astype("float32")
         models = [
             model_of(
                 width,
@@ -94,7 +94,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
             )
             for width in (4, 7)
         ]
-        validation = x[:19], y[:19], weights[:19]
+        validation = x[:16], y[:16], weights[:16]
         outcome = train_both_ways(
             models, x, y, epochs=2, sample_weight=weights, validation=validation
         )
@@ -130,14 +130,13 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
             own = [np.asarray(v) for v in model.trainable_variables]
             self.assertLess(relative(ours, own, before[place].weights), 1e-4)
 
-    @parameterized.parameters("relu", "tanh")
-    def test_the_guides_model(self, activation):
+    def test_the_guides_model(self):
         draw = np.random.default_rng(0)
-        x = draw.uniform(size=(37, 4, 4)).astype("float32")
-        y = np.eye(10, dtype="float32")[draw.integers(0, 10, 37)]
+        x = draw.uniform(size=(40, 4, 4)).astype("float32")
+        y = np.eye(10, dtype="float32")[draw.integers(0, 10, 40)]
         settings = ((64, 32), 1e-3), ((32, 96), 3e-3)
-        models = [guide_model(units, activation, False, rate) for units, rate in settings]
-        self.assert_same_training(train_both_ways(models, x, y, validation=(x, y)))
+        models = [guide_model(units, "relu", False, rate) for units, rate in settings]
+        self.assert_same_training(train_both_ways(models, x, y))
 
     def test_double_precision_agrees_to_nine_digits(self):
         def model(width):
