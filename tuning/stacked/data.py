@@ -18,8 +18,9 @@ class Data:
     """
 
     def __init__(self, x, y, sample_weight=None):
-        self.arrays = tf.nest.map_structure(_as_tensor, (x, y, sample_weight))
-        counts = {int(a.shape[0]) for a in tf.nest.flatten(self.arrays) if a is not None}
+        given = (x, y) if sample_weight is None else (x, y, sample_weight)
+        self.arrays = tf.nest.map_structure(_as_tensor, given)
+        counts = {int(array.shape[0]) for array in tf.nest.flatten(self.arrays)}
         if len(counts) != 1:
             raise ValueError(
                 "x, y and sample_weight must have equally many examples. "
@@ -38,13 +39,11 @@ class Data:
         return self.arrays[1]
 
     def first(self, examples):
-        """The first examples, as `(x, y, sample_weight or None)`."""
-        return tf.nest.map_structure(lambda a: None if a is None else a[:examples], self.arrays)
+        """The first examples, as `(x, y)` or `(x, y, sample_weight)`."""
+        return tf.nest.map_structure(lambda array: array[:examples], self.arrays)
 
 
 def _as_tensor(array):
-    if array is None:
-        return None
     array = np.asarray(array)
     return tf.constant(array, keras.config.floatx() if array.dtype.kind == "f" else array.dtype)
 

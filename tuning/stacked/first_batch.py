@@ -69,14 +69,14 @@ def _in_a_stack(program, models, skeletons, batch):
 
 def _by_its_own_model(template, model, skeleton, batch):
     """The same of one trial, by its own Keras model."""
-    x, y, sample_weight = batch
+    x, y, *sample_weight = batch
     weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
     with _without_dropout(model), tf.GradientTape() as tape:
         tape.watch(weights)
         outputs, others, losses = model.stateless_call(
             weights, model.non_trainable_variables, x, training=True, return_losses=True
         )
-        loss = model._compile_loss(y, outputs, sample_weight)
+        loss = model._compile_loss(y, outputs, *sample_weight)
         loss = keras.ops.sum([loss, *losses]) if losses else loss
     gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
     own = dict(zip(map(id, model.trainable_variables), gradients, strict=True))

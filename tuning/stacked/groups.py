@@ -30,6 +30,34 @@ class Group:
     skeletons: list = dataclasses.field(default_factory=list)
     """The `Skeleton` of each."""
 
+    def __len__(self):
+        return len(self.models)
+
+    def part(self, members):
+        """Some of the group's members.
+
+        Args:
+            members: Integers from 0 to `len(group) - 1`.
+
+        Returns:
+            `Group`.
+        """
+        chosen = [[of[i] for i in members] for of in (self.places, self.models, self.skeletons)]
+        return Group(self.key, self.batch_size, *chosen)
+
+    def by_width(self, size):
+        """Parts of at most `size` members, narrow with narrow: less of a part is padding.
+
+        Args:
+            size: Integer, 1 or more.
+
+        Returns:
+            List of `Group`.
+        """
+        widths = [sum(skeleton.widths.values()) for skeleton in self.skeletons]
+        order = sorted(range(len(self)), key=widths.__getitem__)
+        return [self.part(order[i : i + size]) for i in range(0, len(order), size)]
+
 
 class Grouping:
     """Partitions models by the program they are, and keeps those programs.
@@ -88,14 +116,13 @@ class Grouping:
 
         Args:
             group: `Group`.
-            vectorized: Whether its trials are computed side by side. Default True.
+            vectorized: Whether its trials are computed side by side. If not, it is of one trial,
+                and trials of the same widths share the program one after another. Default True.
 
         Returns:
             `Program`.
         """
-        widths = common_widths(group.skeletons)
-        if not vectorized:
-            widths = group.skeletons[0].widths
+        widths = common_widths(group.skeletons) if vectorized else group.skeletons[0].widths
         key = group.key, tuple(widths.items()), vectorized
         if key not in self._programs:
             model = group.models[0]

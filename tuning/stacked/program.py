@@ -33,9 +33,13 @@ class Program:
         weights = {entry.dtype for entry in template.trainable}
         self.number_type = "float64" if "float64" in weights else "float32"
         self._constraints = [v.constraint for v in self.model.trainable_variables]
-        self.gradients = tf.function(self._gradients, autograph=False, reduce_retracing=True)
-        self._train = tf.function(self._train_steps, autograph=False, jit_compile=jit_compile)
-        self._evaluate = tf.function(self._evaluate_steps, autograph=False, jit_compile=jit_compile)
+        self.gradients = TracedOnce(self._gradients, free_axes=(1, 1, 0))
+        self._train = TracedOnce(
+            self._train_steps, free_axes=(1, 1, 1, 2, 0, 2, 0), jit_compile=jit_compile
+        )
+        self._evaluate = TracedOnce(
+            self._evaluate_steps, free_axes=(1, 1, 2, 0), jit_compile=jit_compile
+        )
 
     def _build_metrics(self, labels):
         def symbol(array):
@@ -55,7 +59,7 @@ class Program:
         Args:
             state: `{"weights", "others", "slots", "iterations", "metrics"}`.
             constants: `{"numbers": {name: (trials,)}, "masks": {node: (trials, channels)}}`.
-            data: `(x, y, sample_weight or None)` tensors.
+            data: `(x, y)` or `(x, y, sample_weight)` tensors.
             batches: Rows of each step's batch, `(steps, examples)`.
             steps: How many of the batches to train, scalar.
             rates: Learning rates, `(steps, trials)`.
@@ -157,18 +161,18 @@ class Program:
 
     def _forward(self, member, batch, seed, training):
         """Loss, other variables and metrics of one trial, by Keras's own functions."""
-        model, (x, y, sample_weight) = self.model, batch
+        model, (x, y, *sample_weight) = self.model, batch
         others = self._with_seeds(member["others"], seed)
         outputs, others, losses = model.stateless_call(
             member["weights"], others, x, training=training, return_losses=True
         )
         mapping = list(zip(model.metrics_variables, member["metrics"], strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            loss = model._compile_loss(y, outputs, sample_weight)
+            loss = model._compile_loss(y, outputs, *sample_weight)
             loss = keras.ops.sum([loss, *losses]) if losses else loss
             model._loss_tracker.update_state(loss, tf.shape(tf.nest.flatten(x)[0])[0])
             if model._compile_metrics is not None:
-                model._compile_metrics.update_state(y, outputs, sample_weight)
+                model._compile_metrics.update_state(y, outputs, *sample_weight)
             metrics = [scope.get_current_value(v) for v in model.metrics_variables]
         metrics = [
             v.value if m is None else m
@@ -198,8 +202,46 @@ class Program:
         return self._over_trials(of_one, state["metrics"])
 
 
+class TracedOnce:
+    """A compiled function whose one trace serves any numbers of trials, examples and steps.
+
+    Args:
+        function: Function of nests of tensors.
+        free_axes: For each argument, how many leading axes may have any size.
+        jit_compile: Whether XLA compiles it, for each combination of sizes. Default False.
+    """
+
+    def __init__(self, function, free_axes, jit_compile=False):
+        self._function, self._free_axes, self._jit_compile = function, free_axes, jit_compile
+        self._traced = None
+
+    def __call__(self, *arguments):
+        """Calls the function, after tracing it if it has not been."""
+        if self._traced is None:
+            pairs = zip(arguments, self._free_axes, strict=True)
+            self._traced = tf.function(
+                self._function,
+                input_signature=[_with_free_axes(argument, free) for argument, free in pairs],
+                autograph=False,
+                jit_compile=self._jit_compile,
+            )
+        return self._traced(*arguments)
+
+    @property
+    def traces(self):
+        """How often it was traced: 1, once it has been called."""
+        return self._traced.experimental_get_tracing_count() if self._traced else 0
+
+
+def _with_free_axes(argument, free):
+    return tf.nest.map_structure(
+        lambda tensor: tf.TensorSpec([None] * free + tensor.shape[free:].as_list(), tensor.dtype),
+        argument,
+    )
+
+
 def _rows(data, rows):
-    return tf.nest.map_structure(lambda a: None if a is None else tf.gather(a, rows), data)
+    return tf.nest.map_structure(lambda array: tf.gather(array, rows), data)
 
 
 def _loop(steps, body, state):

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tuning.stacked.data import batches_of
+from tuning.stacked.errors import NotStackable
 from tuning.stacked.place import Place
 
 
@@ -45,21 +46,10 @@ class Stack:
         Returns:
             `{name: (trials,) array}` with the names and values that Keras's `fit` logs.
         """
-        state = self._state | {"metrics": self.program.fresh_metrics(len(self))}
-        done = 0
+        state, done = self._with_fresh_metrics(), 0
         for batches in batches_of(order, self.batch_size):
-            steps = len(batches)
-            rates = [place.rates.at(place.iterations + done, steps) for place in self._places]
-            state, logs = self.program.train(
-                state,
-                self._constants,
-                self.data.arrays,
-                tf.constant(batches),
-                tf.constant(steps),
-                tf.constant(np.stack(rates, axis=1), self.program.number_type),
-                tf.constant([seed, done]),
-            )
-            done += steps
+            state, logs = self._train(state, batches, len(batches), seed, done)
+            done += len(batches)
         self._state = {name: value for name, value in state.items() if name != "metrics"}
         for place in self._places:
             place.iterations += done
@@ -68,19 +58,50 @@ class Stack:
             logs |= {f"val_{k}": v for k, v in self.evaluate(self.validation).items()}
         return logs
 
-    def evaluate(self, data):
+    def _with_fresh_metrics(self):
+        return self._state | {"metrics": self.program.fresh_metrics(len(self))}
+
+    def _train(self, state, batches, steps, seed, done):
+        rates = [place.rates.at(place.iterations + done, len(batches)) for place in self._places]
+        return self.program.train(
+            state,
+            self._constants,
+            self.data.arrays,
+            tf.constant(batches),
+            tf.constant(steps),
+            tf.constant(np.stack(rates, axis=1), self.program.number_type),
+            tf.constant([seed, done]),
+        )
+
+    def compile(self):
+        """Compiles what an epoch needs and trains nothing; another thread may do so beforehand.
+
+        Raises:
+            NotStackable: If the compiler cannot.
+        """
+        try:
+            for batches in batches_of(range(self.data.examples), self.batch_size):
+                self._train(self._with_fresh_metrics(), batches, 0, 0, 0)
+            if self.validation is not None:
+                self.evaluate(self.validation, steps=0)
+        except Exception as error:  # whatever TensorFlow has against it
+            raise NotStackable(f"it cannot be compiled: {error}") from error
+
+    def evaluate(self, data, steps=None):
         """Evaluates every trial.
 
         Args:
             data: `Data`.
+            steps: Only that many batches of each size; by default all.
 
         Returns:
             `{name: (trials,) array}`.
         """
-        state = self._state | {"metrics": self.program.fresh_metrics(len(self))}
+        state = self._with_fresh_metrics()
         for batches in batches_of(range(data.examples), self.batch_size):
+            count = len(batches) if steps is None else steps
             state, logs = self.program.evaluate(
-                state, data.arrays, tf.constant(batches), tf.constant(len(batches))
+                state, data.arrays, tf.constant(batches), tf.constant(count)
             )
         return {name: value.numpy() for name, value in logs.items()}
 

@@ -24,17 +24,17 @@ def mlp(units, optimizer, batch_norm=BatchNorm, activation="relu"):
 
 class StackTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(
-        ("relu", lambda rate: keras.optimizers.SGD(rate, 0.9)),
-        ("sigmoid", lambda rate: keras.optimizers.Adam(rate)),
+        ("relu", lambda rate: keras.optimizers.SGD(rate, 0.9), examples(19, seed=1)),
+        ("sigmoid", keras.optimizers.Adam, None),
     )
-    def test_trials_of_mixed_widths_train_as_if_alone(self, activation, optimizer):
+    def test_trials_of_mixed_widths_train_as_if_alone(self, activation, optimizer, validation):
         models = [
             mlp((5, 9), optimizer(0.01), lambda: BatchNorm(debias=True), activation),
             mlp((20, 4), optimizer(0.003), lambda: BatchNorm(debias=True), activation),
-            mlp((7, 7), optimizer(0.02), lambda: BatchNorm(debias=True), activation),
         ]
         x, y = examples()
-        outcome = train_both_ways(models, x, y, epochs=4, validation=examples(19, seed=1))
+        outcome = train_both_ways(models, x, y, epochs=4, validation=validation)
+        self.assertIsNone(outcome.objection)
         self.assertAllLess(outcome.differences, TOLERANCE)
         self.assertAllLess(outcome.averages, TOLERANCE)
         for epoch, logs in enumerate(outcome.logs):
@@ -44,7 +44,7 @@ class StackTest(tf.test.TestCase, parameterized.TestCase):
                     self.assertAllClose(logs[name][trial], values[epoch], rtol=1e-5, msg=name)
 
     def test_a_trial_that_diverges_harms_no_other(self):
-        x, y = examples()
+        x, y = examples(40)
         models = [mlp((5,), keras.optimizers.SGD(rate, 0.9)) for rate in (0.01, 1e30, 0.02)]
         outcome = train_both_ways(models, x, y, epochs=2)
         self.assertFalse(np.isfinite(outcome.logs[-1]["loss"][1]))
