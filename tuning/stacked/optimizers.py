@@ -100,17 +100,36 @@ def numbers_of(optimizer):
     return {k: float(np.float32(v)) if k in through_float32 else v for k, v in numbers.items()}
 
 
-def clip(rule, numbers, gradients):
-    """Clips gradients, each trial's by itself.
+def apply(rule, numbers, learning_rate, iterations, weights, gradients, slots):
+    """One step of every trial, as Keras's `apply` makes it.
 
     Args:
         rule: `Rule`.
-        numbers: `{name: (trials,) tensor}`.
-        gradients: Tensors of shape `(trials, ...)`; zero in the padding.
+        numbers: `{name: (trials,) tensor}`, as `numbers_of` names them.
+        learning_rate: Tensor of shape `(trials,)`.
+        iterations: Steps each trial has made before, `(trials,)`.
+        weights: Tensors of shape `(trials, ...)`.
+        gradients: Tensors of the same shapes, zero in the padding; None: the weight stays.
+        slots: `{name: tensors}` of the same shapes, for each of `rule.slots`.
 
     Returns:
-        Tensors of the same shapes.
+        `(weights, slots)` after the step.
     """
+    moving = [i for i, gradient in enumerate(gradients) if gradient is not None]
+    clipped = _clip(rule, numbers, [gradients[i] for i in moving])
+    weights, slots = list(weights), {name: list(tensors) for name, tensors in slots.items()}
+    for i, gradient in zip(moving, clipped, strict=True):
+        own = {name: tensors[i] for name, tensors in slots.items()}
+        weights[i], own = _update(
+            rule, numbers, learning_rate, iterations, weights[i], gradient, own
+        )
+        for name, tensor in own.items():
+            slots[name][i] = tensor
+    return weights, slots
+
+
+def _clip(rule, numbers, gradients):
+    """Clips gradients, each trial's by itself."""
     if rule.clipping == "clipnorm":
         return [_clip_by_norm(gradient, numbers["clip"]) for gradient in gradients]
     if rule.clipping == "clipvalue":
@@ -135,21 +154,7 @@ def _sum_of_squares(gradient):
     return tf.reduce_sum(tf.square(gradient), range(1, gradient.shape.rank))
 
 
-def update(rule, numbers, learning_rate, iterations, weight, gradient, slots):
-    """One step of one weight of every trial.
-
-    Args:
-        rule: `Rule`.
-        numbers: `{name: (trials,) tensor}`, as `numbers_of` names them.
-        learning_rate: Tensor of shape `(trials,)`.
-        iterations: Steps each trial has made before, `(trials,)`.
-        weight: Tensor of shape `(trials, ...)`.
-        gradient: Its clipped gradient.
-        slots: `{name: tensor}` of the weight's shape, for each of `rule.slots`.
-
-    Returns:
-        `(weight, slots)` after the step.
-    """
+def _update(rule, numbers, learning_rate, iterations, weight, gradient, slots):
     n = {name: _along(number, weight) for name, number in numbers.items()}
     rate = _along(learning_rate, weight)
     if "decay" in rule.options:

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tuning.stacked import optimizers, vectorizer
+from tuning.stacked.traced_once import TracedOnce
 
 
 class Program:
@@ -33,6 +34,7 @@ class Program:
         weights = {entry.dtype for entry in template.trainable}
         self.number_type = "float64" if "float64" in weights else "float32"
         self._constraints = [v.constraint for v in self.model.trainable_variables]
+        self._idle = set()  # weights that the loss does not depend on
         self.gradients = TracedOnce(self._gradients, free_axes=(1, 1, 0))
         self._train = TracedOnce(
             self._train_steps, free_axes=(1, 1, 1, 2, 0, 2, 0), jit_compile=jit_compile
@@ -110,34 +112,31 @@ class Program:
 
     def _step(self, state, constants, batch, rate, seed):
         _, gradients, others, metrics = self.gradients(state, batch, seed)
-        masks, numbers = constants["masks"], constants["numbers"]
-        gradients = [
-            _real(g, entry, masks)
-            for g, entry in zip(gradients, self.template.trainable, strict=True)
+        masks = constants["masks"]
+        gradients = self._unpadded(gradients, self.template.trainable, masks)
+        weights, slots = optimizers.apply(
+            self.rule,
+            constants["numbers"],
+            rate,
+            state["iterations"],
+            state["weights"],
+            [None if i in self._idle else gradient for i, gradient in enumerate(gradients)],
+            state["slots"],
+        )
+        weights = [
+            weight if constraint is None else self._over_trials(constraint, weight)
+            for weight, constraint in zip(weights, self._constraints, strict=True)
         ]
-        others = [
-            _real(o, entry, masks) for o, entry in zip(others, self.template.others, strict=True)
-        ]
-        gradients = optimizers.clip(self.rule, numbers, gradients)
-        weights, slots = [], {name: [] for name in self.rule.slots}
-        for i, (weight, gradient) in enumerate(zip(state["weights"], gradients, strict=True)):
-            own = {name: values[i] for name, values in state["slots"].items()}
-            weight, own = optimizers.update(
-                self.rule, numbers, rate, state["iterations"], weight, gradient, own
-            )
-            weights.append(self._constrain(weight, self._constraints[i]))
-            for name, value in own.items():
-                slots[name].append(value)
         return {
-            "weights": weights,
-            "others": others,
+            "weights": self._unpadded(weights, self.template.trainable, masks),
+            "others": self._unpadded(others, self.template.others, masks),
             "slots": slots,
             "iterations": state["iterations"] + 1,
             "metrics": metrics,
         }
 
-    def _constrain(self, weight, constraint):
-        return weight if constraint is None else self._over_trials(constraint, weight)
+    def _unpadded(self, tensors, entries, masks):
+        return [_real(t, entry, masks) for t, entry in zip(tensors, entries, strict=True)]
 
     def _gradients(self, state, batch, seed):
         """Loss, gradients, updated other variables and metrics of one batch, of every trial."""
@@ -146,9 +145,10 @@ class Program:
             with tf.GradientTape() as tape:
                 tape.watch(member["weights"])
                 loss, others, metrics = self._forward(member, batch, seed, training=True)
-            gradients = tape.gradient(
-                loss, member["weights"], unconnected_gradients=tf.UnconnectedGradients.ZERO
-            )
+            gradients = tape.gradient(loss, member["weights"])
+            self._idle = {i for i, gradient in enumerate(gradients) if gradient is None}
+            pairs = zip(gradients, member["weights"], strict=True)
+            gradients = [tf.zeros_like(w) if g is None else g for g, w in pairs]
             return loss, gradients, others, metrics
 
         return self._over_trials(of_one, state)
@@ -200,44 +200,6 @@ class Program:
                 return dict(self.model.get_metrics_result())
 
         return self._over_trials(of_one, state["metrics"])
-
-
-class TracedOnce:
-    """A compiled function whose one trace serves any numbers of trials, examples and steps.
-
-    Args:
-        function: Function of nests of tensors.
-        free_axes: For each argument, how many leading axes may have any size.
-        jit_compile: Whether XLA compiles it, for each combination of sizes. Default False.
-    """
-
-    def __init__(self, function, free_axes, jit_compile=False):
-        self._function, self._free_axes, self._jit_compile = function, free_axes, jit_compile
-        self._traced = None
-
-    def __call__(self, *arguments):
-        """Calls the function, after tracing it if it has not been."""
-        if self._traced is None:
-            pairs = zip(arguments, self._free_axes, strict=True)
-            self._traced = tf.function(
-                self._function,
-                input_signature=[_with_free_axes(argument, free) for argument, free in pairs],
-                autograph=False,
-                jit_compile=self._jit_compile,
-            )
-        return self._traced(*arguments)
-
-    @property
-    def traces(self):
-        """How often it was traced: 1, once it has been called."""
-        return self._traced.experimental_get_tracing_count() if self._traced else 0
-
-
-def _with_free_axes(argument, free):
-    return tf.nest.map_structure(
-        lambda tensor: tf.TensorSpec([None] * free + tensor.shape[free:].as_list(), tensor.dtype),
-        argument,
-    )
 
 
 def _rows(data, rows):

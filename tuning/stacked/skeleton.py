@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from tuning.stacked.errors import NotStackable
-from tuning.stacked.graph import WIDTHS, graph_of, plain_config
+from tuning.stacked.graph import WIDTHS, function_of, graph_of, plain_config
 from tuning.stacked.stackable_layers import is_rate_dropout
 
 _KERAS_MODELS = ("keras.src.models.functional", "keras.src.models.sequential")
@@ -38,7 +38,8 @@ class Skeleton:
             )
             if treatment.width and place not in fixed
         }
-        self.key = tuple(self._describe(place) for place in range(len(self.nodes)))
+        calls = tuple(self._describe(place) for place in range(len(self.nodes)))
+        self.key = (*calls, *_interface(function_of(model)))
 
     def _places_that_may_not_be_padded(self):
         fixed = {place for place, node in enumerate(self.nodes) if node.is_output}
@@ -59,7 +60,7 @@ class Skeleton:
             config = str(operation.dtype_policy.name)
         else:
             config = plain_config(operation)
-        first = next(i for i, other in enumerate(self.nodes) if other.operation is operation)
+        first = [other.operation for other in self.nodes].index(operation)
         return (
             type(operation),
             config,
@@ -106,3 +107,10 @@ class Skeleton:
                     raise NotStackable(f"{node.operation.name} joins channels padded differently")
                 layouts[place] = sources[0]
         return layouts
+
+
+def _interface(function):
+    """How data go in and out: names count where there are several, for arrays and metrics."""
+    outputs = tuple(function.output_names) if len(function.outputs) > 1 else ()
+    structures = function._inputs_struct, function._outputs_struct
+    return outputs, *(repr(keras.tree.map_structure(lambda _: 0, s)) for s in structures)

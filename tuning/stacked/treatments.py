@@ -40,6 +40,8 @@ class Treatments:
         layer = node.operation
         if isinstance(layer, keras.layers.InputLayer) or not isinstance(layer, keras.layers.Layer):
             return Treatment("all")
+        if sum(other.operation is layer for other in graph) > 1:
+            return Treatment("all")  # called twice, it would have to suit both of its inputs
         shapes = [graph[source].shape for source in node.sources]
         if any(shape is None or len(shape) < 2 for shape in shapes):
             return Treatment("all")

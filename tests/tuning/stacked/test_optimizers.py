@@ -7,7 +7,7 @@ from absl.testing import parameterized
 
 from tests.tuning.stacked.side_by_side import relative
 from tuning.stacked.errors import NotStackable
-from tuning.stacked.optimizers import clip, numbers_of, rule_of, update
+from tuning.stacked.optimizers import apply, numbers_of, rule_of
 from tuning.stacked.schedules import LearningRates
 
 SGD, RMSprop = keras.optimizers.SGD, keras.optimizers.RMSprop
@@ -72,15 +72,12 @@ def stacked_ends(optimizers, dtype):
     numbers = {name: tf.constant([n[name] for n in numbers], dtype) for name in numbers[0]}
     rates = np.stack([LearningRates(optimizer).at(0, STEPS) for optimizer in optimizers], 1)
     weights = [tf.stack(w) for w in zip(*drawn(len(optimizers), dtype, 0), strict=True)]
-    slots = [{name: tf.zeros_like(weight) for name in rule.slots} for weight in weights]
+    slots = {name: [tf.zeros_like(weight) for weight in weights] for name in rule.slots}
     for step in range(STEPS):
         gradients = zip(*drawn(len(optimizers), dtype, 1 + step), strict=True)
-        gradients = clip(rule, numbers, [tf.stack(gradient) for gradient in gradients])
+        gradients = [tf.stack(gradient) for gradient in gradients]
         iterations = tf.fill([len(optimizers)], step)
-        for i, gradient in enumerate(gradients):
-            weights[i], slots[i] = update(
-                rule, numbers, rates[step], iterations, weights[i], gradient, slots[i]
-            )
+        weights, slots = apply(rule, numbers, rates[step], iterations, weights, gradients, slots)
     return [[w[trial].numpy() for w in weights] for trial in range(len(optimizers))]
 
 
@@ -105,10 +102,23 @@ class OptimizersTest(tf.test.TestCase, parameterized.TestCase):
         for name in ("clipnorm", "clipvalue", "global_clipnorm"):
             rule = rule_of(SGD(**{name: 1.0}))
             gradients = tf.constant([[np.nan, np.nan], [3.0, 4.0]]), tf.constant([[np.inf], [0.0]])
-            clipped = clip(rule, {"clip": tf.constant([1.0, 1.0])}, gradients)
-            expected = [1.0, 1.0] if name == "clipvalue" else [0.6, 0.8]
-            self.assertAllClose(clipped[0][1], expected)
-            self.assertAllEqual(clipped[1][1], [0.0])
+            numbers = {"clip": tf.constant([1.0, 1.0])}
+            zeros = [tf.zeros_like(gradient) for gradient in gradients]
+            weights, _ = apply(rule, numbers, tf.constant([1.0, 1.0]), 0, zeros, gradients, {})
+            expected = [-1.0, -1.0] if name == "clipvalue" else [-0.6, -0.8]
+            self.assertAllClose(weights[0][1], expected)
+            self.assertAllEqual(weights[1][1], [0.0])
+
+    def test_a_weight_without_a_gradient_does_not_even_decay(self):
+        rule, numbers = rule_of(AdamW()), numbers_of(AdamW(weight_decay=0.5))
+        numbers = {name: tf.constant([number]) for name, number in numbers.items()}
+        ones = [tf.ones((1, 2)), tf.ones((1, 2))]
+        slots = dict.fromkeys(rule.slots, ones)
+        rate, steps = tf.constant([0.1]), tf.constant([3])
+        weights, after = apply(rule, numbers, rate, steps, ones, [None, ones[1]], slots)
+        self.assertAllEqual(weights[0], ones[0])
+        self.assertAllEqual(after["_momentums"][0], ones[0])
+        self.assertNotAllClose(weights[1], ones[1])
 
     @parameterized.parameters(
         (keras.optimizers.Lion(), "the optimiser Lion is none of SGD"),

@@ -50,6 +50,14 @@ class StackTest(tf.test.TestCase, parameterized.TestCase):
         self.assertFalse(np.isfinite(outcome.logs[-1]["loss"][1]))
         self.assertAllLess([outcome.differences[0], outcome.differences[2]], TOLERANCE)
 
+    def test_an_epsilon_of_zero_leaves_no_nan_in_the_padding(self):
+        models = [
+            mlp((width,), keras.optimizers.Adam(0.003, epsilon=0.0), activation="tanh")
+            for width in (3, 8)
+        ]
+        outcome = train_both_ways(models, *examples(40))
+        self.assertAllLess(outcome.differences, TOLERANCE)
+
 
 if __name__ == "__main__":
     tf.test.main()

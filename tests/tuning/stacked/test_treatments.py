@@ -76,6 +76,10 @@ class TreatmentsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(self.treatment_of(lambda a: L.Multiply()([a, a]), (5,)).reads, "channels")
         self.assertEqual(self.treatment_of(lambda a: a + 1.0, (5,)).reads, "all")
 
+    def test_a_layer_that_is_called_twice_may_not_be_padded(self):
+        twice = L.Dense(4)
+        self.assertEqual(self.treatment_of(lambda a: twice(twice(a)), (5,)).reads, "all")
+
 
 if __name__ == "__main__":
     tf.test.main()
