@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tuning.stacked.errors import NotStackable
+from tuning.stacked.lazy_variables import initial_value
 
 
 class LearningRates:
@@ -40,7 +41,7 @@ class LearningRates:
             Array of shape `(steps,)`.
         """
         if isinstance(self._schedule, keras.Variable):
-            return np.full(steps, self._schedule.numpy())
+            return np.full(steps, initial_value(self._schedule))
         if len(self._table) < first + steps:
             # Eager calls cost more than their arithmetic: many steps at once, seldom.
             self._table = _evaluate(self._schedule, max(first + steps, 2 * len(self._table), 1024))

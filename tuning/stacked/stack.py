@@ -7,6 +7,9 @@ from tuning.stacked.data import batches_of
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.place import Place
 
+EVALUATED_AT_ONCE = 512
+"""Examples of a batch in evaluation, where its size changes nothing."""
+
 
 class Stack:
     """Trials of one program in training.
@@ -98,7 +101,7 @@ class Stack:
             `{name: (trials,) array}`.
         """
         state = self._with_fresh_metrics()
-        for batches in batches_of(range(data.examples), self.batch_size):
+        for batches in batches_of(range(data.examples), max(self.batch_size, EVALUATED_AT_ONCE)):
             count = len(batches) if steps is None else steps
             state, logs = self.program.evaluate(
                 state, data.arrays, tf.constant(batches), tf.constant(count)

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from tuning.stacked.lazy_variables import initial_value
+
 
 @dataclasses.dataclass
 class TrialState:
@@ -31,12 +33,12 @@ def read_state(model, skeleton, template, rule):
     Returns:
         `TrialState`.
     """
-    weights = [np.asarray(variable_of(skeleton, entry)) for entry in template.trainable]
+    weights = [initial_value(variable_of(skeleton, entry)) for entry in template.trainable]
     others = [_other(skeleton, entry) for entry in template.others]
     optimizer = model.optimizer
     if not optimizer.built:
         slots = {name: [np.zeros_like(weight) for weight in weights] for name in rule.slots}
-        return TrialState(weights, others, slots, int(optimizer.iterations))
+        return TrialState(weights, others, slots, int(initial_value(optimizer.iterations)))
     slots = {
         name: [np.asarray(variable) for variable in _slot(optimizer, name, skeleton, template)]
         for name in rule.slots
@@ -82,7 +84,7 @@ def _other(skeleton, entry):
     if entry.kind == "rate":
         return np.asarray(skeleton.nodes[entry.place].operation.rate, entry.dtype)
     variable = variable_of(skeleton, entry)
-    return np.zeros(2, entry.dtype) if variable is None else np.asarray(variable)
+    return np.zeros(2, entry.dtype) if variable is None else initial_value(variable)
 
 
 def _slot(optimizer, name, skeleton, template):

@@ -13,6 +13,7 @@ from tuning.space import own_values
 from tuning.stacked import given
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.groups import Grouping
+from tuning.stacked.lazy_variables import lazy_variables
 from tuning.stacked.member import Member
 from tuning.stacked.report import FIT, STACKED, Report
 from tuning.stacked.training import StackTraining
@@ -128,7 +129,8 @@ class StackedTuner(OneByOneTuner):
 
     def _member_of(self, trial, number, work):
         self._seed(trial, *(() if number == 1 else (number,)))
-        model = self._checked(self._build_hypermodel(trial.hyperparameters))
+        with lazy_variables():
+            model = self._checked(self._build_hypermodel(trial.hyperparameters))
         begin_from = self._states.to_begin_from(trial, number)
         if begin_from:
             training_state.load(begin_from, model)
