@@ -11,7 +11,7 @@ from tuning.stacked.optimizers import rule_of
 from tuning.stacked.program import Program
 from tuning.stacked.schedules import LearningRates
 from tuning.stacked.skeleton import Skeleton
-from tuning.stacked.template import Template, common_widths
+from tuning.stacked.template import Template, rounded
 from tuning.stacked.treatments import Treatments
 
 
@@ -69,7 +69,7 @@ class Grouping:
 
     def __init__(self, data, jit_compile=True):
         self._data, self._jit_compile = data, jit_compile
-        self._treatments, self._programs = Treatments(), {}
+        self._treatments, self._programs, self._widths = Treatments(), {}, {}
 
     def group(self, models, batch_sizes):
         """Partitions models.
@@ -88,12 +88,17 @@ class Grouping:
             except NotStackable as reason:
                 reasons[place] = str(reason)
                 continue
-            key = (*key, batch_size)
-            group = groups.setdefault(key, Group(key, batch_size))
+            self._widen(key, skeleton)
+            group = groups.setdefault((key, batch_size), Group(key, batch_size))
             group.places.append(place)
             group.models.append(model)
             group.skeletons.append(skeleton)
         return list(groups.values()), reasons
+
+    def _widen(self, key, skeleton):
+        """Makes room for a model's widths: batch sizes share a template, as do later models."""
+        known = self._widths.setdefault(key, skeleton.widths)
+        self._widths[key] = {place: max(known[place], skeleton.widths[place]) for place in known}
 
     def _examine(self, model):
         if not getattr(model, "compiled", False) or model._compile_loss is None:
@@ -122,7 +127,9 @@ class Grouping:
         Returns:
             `Program`.
         """
-        widths = common_widths(group.skeletons) if vectorized else group.skeletons[0].widths
+        widths = group.skeletons[0].widths
+        if vectorized:
+            widths = rounded(self._widths[group.key])
         key = group.key, tuple(widths.items()), vectorized
         if key not in self._programs:
             model = group.models[0]

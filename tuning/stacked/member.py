@@ -34,7 +34,7 @@ class Member:
     """Its Keras model."""
     batch_size: int
     first_epoch: int
-    """Epochs done before, 0 mostly."""
+    """Epochs done before this trial, 0 mostly."""
     epochs: int
     """Number of its last epoch."""
     curve: list = dataclasses.field(default_factory=list)
@@ -72,6 +72,14 @@ class Member:
         if is_best:
             self.score, self.best_epoch = score, self.first_epoch + len(self.curve) - 1
         return is_best
+
+    state: object = None
+    """`TrialState` that it goes on from after a kill; None if it begins with its model's."""
+
+    @property
+    def next_epoch(self):
+        """Number, from 0, of the next epoch to train."""
+        return self.first_epoch + len(self.curve)
 
     @property
     def result(self):

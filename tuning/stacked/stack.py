@@ -7,9 +7,6 @@ from tuning.stacked.data import batches_of
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.place import Place
 
-EVALUATED_AT_ONCE = 512
-"""Examples of a batch in evaluation, where its size changes nothing."""
-
 
 class Stack:
     """Trials of one program in training.
@@ -24,10 +21,23 @@ class Stack:
         data: `Data` to train on.
         validation: Optional `Data` to evaluate on after each epoch.
         states: `TrialState` of each to go on from; by default what is in the models.
+        validation_batch_size: Examples a batch of the evaluation; by default `batch_size`. One
+            that leaves no rest saves compiling for the rest.
     """
 
-    def __init__(self, program, models, skeletons, batch_size, data, validation=None, states=None):
+    def __init__(
+        self,
+        program,
+        models,
+        skeletons,
+        batch_size,
+        data,
+        validation=None,
+        states=None,
+        validation_batch_size=None,
+    ):
         self.program, self.batch_size = program, batch_size
+        self._validation_batch_size = validation_batch_size or batch_size
         self.data, self.validation = data, validation
         self._places, self._state = [], None
         self.admit(models, skeletons, states)
@@ -101,7 +111,7 @@ class Stack:
             `{name: (trials,) array}`.
         """
         state = self._with_fresh_metrics()
-        for batches in batches_of(range(data.examples), max(self.batch_size, EVALUATED_AT_ONCE)):
+        for batches in batches_of(range(data.examples), self._validation_batch_size):
             count = len(batches) if steps is None else steps
             state, logs = self.program.evaluate(
                 state, data.arrays, tf.constant(batches), tf.constant(count)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from tuning.stacked.graph import function_of
+from tuning.stacked.randomness import undisturbed_seeds
 from tuning.stacked.stackable_layers import RateDropout, stackable
 
 _MULTIPLE = 16  # widths that matrix products like
@@ -51,7 +52,8 @@ class Template:
         self._clones = {}
         graph = function_of(model)
         graph = keras.Model(graph._inputs_struct, graph._outputs_struct)  # uncompiled
-        self.model = keras.models.clone_model(graph, clone_function=self._clone)
+        with undisturbed_seeds():
+            self.model = keras.models.clone_model(graph, clone_function=self._clone)
         self._entries = dict(self._find_entries())
         self.trainable = [self._entries[id(v)] for v in self.model.trainable_variables]
         self.others = [self._entries[id(v)] for v in self.model.non_trainable_variables]
@@ -96,20 +98,19 @@ class Template:
         return sorted({axis for e in self._entries.values() for axis in e.axes if axis is not None})
 
 
-def common_widths(skeletons):
-    """Widths that hold every trial: each node's largest, rounded up where that is faster.
+def rounded(widths):
+    """Widths rounded up where that is faster.
 
     Args:
-        skeletons: `Skeleton`s with equal keys.
+        widths: `{place: width}`.
 
     Returns:
         `{place: width}`.
     """
-    widths = {}
-    for place in skeletons[0].widths:
-        largest = max(skeleton.widths[place] for skeleton in skeletons)
-        widths[place] = largest if largest < _MULTIPLE else -(-largest // _MULTIPLE) * _MULTIPLE
-    return widths
+    return {
+        place: width if width < _MULTIPLE else -(-width // _MULTIPLE) * _MULTIPLE
+        for place, width in widths.items()
+    }
 
 
 def pad(array, entry, layouts):

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tuning.stacked.graph import WIDTHS, plain_config
+from tuning.stacked.randomness import undisturbed_seeds
 
 _CHANNELS = 3  # of the inputs of a layer on trial
 
@@ -47,7 +48,8 @@ class Treatments:
             return Treatment("all")
         key = type(layer), plain_config(layer), tuple(shape[1:-1] for shape in shapes)
         if key not in self._known:
-            self._known[key] = _try_out(layer, shapes)
+            with undisturbed_seeds():
+                self._known[key] = _try_out(layer, shapes)
         return self._known[key]
 
 

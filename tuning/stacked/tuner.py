@@ -1,7 +1,9 @@
 """Hundreds of trials at a time: the oracle's trials, trained in stacks."""
 
+import collections
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import keras_tuner
@@ -57,12 +59,12 @@ class StackedTuner(OneByOneTuner):
         self._grouping = Grouping(work.training, self.jit_compile) if work else None
         self.on_search_begin()
         while trials := self._next_trials():
-            left = dict.fromkeys((trial.trial_id for trial in trials), objection)
-            if not objection:
+            if objection:
+                left = [(trial, objection) for trial in trials]
+            else:
                 left = self._train_in_stacks(trials, work)
-            for trial in trials:
-                if trial.trial_id in left:
-                    self._train_alone(trial, left[trial.trial_id], fit_args, fit_kwargs)
+            for trial, reason in left:
+                self._train_alone(trial, reason, fit_args, fit_kwargs)
         self.on_search_end()
 
     def _objection(self):
@@ -76,7 +78,7 @@ class StackedTuner(OneByOneTuner):
     def _next_trials(self):
         """The next trials, as many as there are places and as the oracle knows by now."""
         trials = []
-        while len(trials) * self.executions_per_trial < self.stack_size:
+        while not trials or len(trials) * self.executions_per_trial < self.stack_size:
             trial = self.oracle.create_trial(f"{self.tuner_id}/{len(trials)}")
             if trial.status != "RUNNING":
                 break
@@ -92,25 +94,36 @@ class StackedTuner(OneByOneTuner):
         self._try_run_and_update_trial(trial, *fit_args, **fit_kwargs)
         self.on_trial_end(trial)
 
+    # Stacks
+
     def _train_in_stacks(self, trials, work):
-        """Trains what can be stacked, to its end; returns `{trial_id: why not}` of the rest."""
+        """Trains and ends what can be stacked; returns `(trial, why not)` of the rest."""
         keras.backend.clear_session()
         built = {trial.trial_id: self._members_of(trial, work) for trial in trials}
-        members = [member for group in built.values() for member in group]
+        self._unbuilt = collections.deque(trial for trial in trials if not built[trial.trial_id])
+        members = [member for own in built.values() for member in own]
         groups, reasons = self._grouping.group(
             [member.model for member in members], [member.batch_size for member in members]
         )
         left = {members[place].trial.trial_id: reason for place, reason in reasons.items()}
-        for group in groups:
-            for part in parts_of(group, members, left):
-                training = StackTraining(self, self._grouping, part, work)
-                objection = training.run()
-                if objection:
-                    left |= {m.trial.trial_id: objection for m in training.members}
-        for trial in trials:
-            if trial.trial_id not in left:
-                self._end(trial, built[trial.trial_id])
-        return left
+        trainings = [
+            StackTraining(self, self._grouping, part, [members[p] for p in part.places], work)
+            for group in groups
+            for part in parts_of(group, members, left)
+        ]
+        for training in prepared_ahead(trainings):
+            if training.objection:
+                left |= {m.trial.trial_id: training.objection for m in training.members}
+                continue
+            training.run()
+            for member in training.members:
+                member.ended = True
+            for trial in dict.fromkeys(member.trial for member in training.members):
+                if all(member.ended for member in built[trial.trial_id]):
+                    self._end(trial, built[trial.trial_id])
+        while self._unbuilt:
+            self.on_trial_end(self._unbuilt.popleft())
+        return [(trial, left[trial.trial_id]) for trial in trials if trial.trial_id in left]
 
     def _members_of(self, trial, work):
         """Builds the model of each execution of a trial; none where that fails, with the reason."""
@@ -157,9 +170,6 @@ class StackedTuner(OneByOneTuner):
 
     def _end(self, trial, members):
         """Tells the oracle what a trial came to, and records it."""
-        if not members:  # it could not be built
-            self.on_trial_end(trial)
-            return
         self.report.add(STACKED)
         several = self.executions_per_trial > 1
         step = round(np.mean([member.result[1] for member in members]))
@@ -167,24 +177,34 @@ class StackedTuner(OneByOneTuner):
             number = {"execution": member.execution} if several else {}
             for epoch, metrics in enumerate(member.curve, member.first_epoch + 1):
                 self.records.epoch(self._row_of(trial), epoch, number | metrics)
-            metrics = dict(member.result[0])
-            metrics[self.oracle.objective.name] = member.score
+            metrics = member.result[0] | {self.oracle.objective.name: member.score}
             self.oracle.update_trial(trial.trial_id, metrics, step=step)
         kept = [member for member in members if member.snapshot is not None]
         if kept:
-            self._best[trial.trial_id] = min(kept, key=lambda m: self.sign * m.score).snapshot
+            self._best[trial.trial_id] = min(kept, key=self.rank).snapshot
         self._began[trial.trial_id] = time.monotonic() - sum(m.seconds for m in members)
         trial.status = "COMPLETED"
         self.on_trial_end(trial)
+        if self._unbuilt:  # one between others: failures in a row would end the search
+            self.on_trial_end(self._unbuilt.popleft())
 
-    @property
-    def sign(self):
-        """-1 where large scores are good, 1 where small ones are."""
-        return -1 if self.oracle.objective.direction == "max" else 1
+    # What a `StackTraining` asks
+
+    def rank(self, member):
+        """Sorts scored members, the best first; of equal ones the earlier trial."""
+        sign = -1 if self.oracle.objective.direction == "max" else 1
+        return sign * member.score, int(member.trial.trial_id)
+
+    def state_to_keep(self, member):
+        """`Path` for the last state of a member that may go on; None if it may not."""
+        return self._states.to_write(member.trial, member.execution)
+
+    def checkpoint(self, training):
+        """Called after each epoch of a stack."""
 
 
 def parts_of(group, members, left):
-    """The members of a group by the epochs they are to train; without those already left over.
+    """Parts of a group that train the same epochs; without trials that are left already.
 
     Args:
         group: `Group`.
@@ -192,12 +212,26 @@ def parts_of(group, members, left):
         left: `{trial_id: ...}` of the trials that will be trained otherwise.
 
     Returns:
-        List of `(group, [(member, skeleton)])`.
+        List of `Group`.
     """
     parts = {}
-    for place, skeleton in zip(group.places, group.skeletons, strict=True):
+    for number, place in enumerate(group.places):
         member = members[place]
         if member.trial.trial_id not in left:
-            key = member.first_epoch, member.epochs
-            parts.setdefault(key, []).append((member, skeleton))
-    return [(group, part) for part in parts.values()]
+            parts.setdefault((member.next_epoch, member.epochs), []).append(number)
+    return [group.part(numbers) for numbers in parts.values()]
+
+
+def prepared_ahead(trainings):
+    """Yields each `StackTraining` prepared; the next one is being compiled meanwhile.
+
+    Args:
+        trainings: List of `StackTraining`.
+    """
+    with ThreadPoolExecutor(1, "compile ahead") as thread:
+        ahead = None
+        for number, training in enumerate(trainings):
+            (ahead or thread.submit(training.prepare)).result()
+            if number + 1 < len(trainings):
+                ahead = thread.submit(trainings[number + 1].prepare)
+            yield training

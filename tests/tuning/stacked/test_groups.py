@@ -122,6 +122,17 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
         for place, expected in enumerate(models):
             self.assertIn(expected, reasons[place])
 
+    def test_models_built_afterwards_begin_as_if_nothing_had_been_tried(self):
+        def weights_of_the_next(group):
+            keras.utils.set_random_seed(3)
+            first = model_of(L.Dense(4), L.PReLU(), L.Dropout(0.5))
+            if group:
+                (found,), _ = Grouping(Data(*examples())).group([first], [8])
+                self.grouping.program(found)
+            return model_of(L.Dense(4)).get_weights()[0]
+
+        self.assertAllEqual(weights_of_the_next(True), weights_of_the_next(False))
+
     def test_unequal_numbers_of_examples_are_refused(self):
         with self.assertRaisesRegex(
             ValueError, r"equally many examples. Received: examples=\[2, 3"

@@ -58,7 +58,7 @@ class PlacesTest(tf.test.TestCase, parameterized.TestCase):
         self.train(cut, range(2))
         cut.keep([2, 0])
         self.assertLen(cut, 2)
-        self.assertIs(cut.model(0), models[2])
+        self.assertIs(cut.place(0).model, models[2])
         self.train(cut, range(2, 4))
         expected = through.states([2, 0])
         for state, same in zip(cut.states(), expected, strict=True):
@@ -154,6 +154,18 @@ class PlacesTest(tf.test.TestCase, parameterized.TestCase):
         fit(theirs, self.x, self.y, self.orders[:2])
         seeds = [model.layers[0].seed_generator.state for model in (ours, theirs)]
         self.assertAllEqual(*seeds)
+
+    def test_an_evaluation_may_have_batches_of_its_own(self):
+        models = [model_of(3), model_of(8)]
+        stack = self.stack_of(models)
+        skeletons = [place.skeleton for place in stack._places]
+        large = Stack(
+            stack.program, models, skeletons, 8, self.data, validation_batch_size=24
+        ).evaluate(self.data)
+        self.assertAllClose(stack.evaluate(self.data), large)
+        for place, model in enumerate(models):
+            expected = model.evaluate(self.x, self.y, batch_size=8, verbose=0)
+            self.assertAllClose(large["loss"][place], expected, rtol=1e-5)
 
     def test_padding_stays_zero(self):
         stack = self.stack_of([model_of(3), model_of(8)])
