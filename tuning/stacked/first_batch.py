@@ -54,7 +54,7 @@ def _in_a_stack(program, models, skeletons, batch):
         for value, entry in zip(state["others"], template.others, strict=True)
     ]
     state["metrics"] = program.fresh_metrics(len(places))
-    losses, gradients, others, _ = program.gradients(state, batch, tf.constant([0, 0]))
+    losses, gradients, others, _ = program.gradients(state, batch, tf.zeros(2, tf.int64))
     moved = [entry for entry in template.others if entry.kind == "state"]
     others = [o for o, e in zip(others, template.others, strict=True) if e.kind == "state"]
     return [

@@ -83,7 +83,7 @@ class Stack:
             tf.constant(batches),
             tf.constant(steps),
             tf.constant(np.stack(rates, axis=1), self.program.number_type),
-            tf.constant([seed, done]),
+            tf.constant([seed, done], tf.int64),
         )
 
     def compile(self):

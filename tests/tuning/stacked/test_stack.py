@@ -6,7 +6,8 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from layers import BatchNorm, SoftmaxCrossEntropy, SoftmaxHead
-from tests.tuning.stacked.side_by_side import examples, train_both_ways
+from tests.tuning.stacked.side_by_side import examples, stacked, train_both_ways
+from tuning.stacked import Data
 
 TOLERANCE = 1e-4  # of the distance travelled, in float32
 
@@ -57,6 +58,23 @@ class StackTest(tf.test.TestCase, parameterized.TestCase):
         ]
         outcome = train_both_ways(models, *examples(40))
         self.assertAllLess(outcome.differences, TOLERANCE)
+
+    def test_padding_does_not_count_in_the_norm_that_is_clipped(self):
+        models = [
+            mlp((width,), keras.optimizers.SGD(0.05, global_clipnorm=0.1), activation="sigmoid")
+            for width in (3, 12)
+        ]
+        outcome = train_both_ways(models, *examples(40))
+        self.assertAllLess(outcome.differences, TOLERANCE)
+
+    def test_averages_stay_zero_in_the_padding(self):
+        x, y = examples(16)
+        models = [mlp((width,), "sgd", lambda: BatchNorm(debias=True)) for width in (3, 8)]
+        stack = stacked(models, Data(x, y), jit_compile=False)
+        stack.train_epoch(np.arange(16), 0)
+        for average in stack._state["others"]:
+            self.assertAllEqual(average[0, 3:], np.zeros(5))
+            self.assertNotAllClose(average[1, 3:], np.zeros(5))
 
 
 if __name__ == "__main__":

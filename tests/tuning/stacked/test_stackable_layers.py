@@ -147,7 +147,7 @@ class DropoutInAStackTest(tf.test.TestCase):
 
         @tf.function(jit_compile=True)  # other numbers than eagerly, for the same seed
         def mask(rate, step):
-            values = {"seed": tf.cast([seed + index, step], "int64"), "rate": rate}
+            values = {"seed": tf.cast([65537 * seed + index, step], "int64"), "rate": rate}
             variables = layer.non_trainable_variables
             values = [values["seed" if "seed" in v.path else "rate"] for v in variables]
             values = [tf.cast(a, v.dtype) for a, v in zip(values, variables, strict=True)]

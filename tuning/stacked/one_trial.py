@@ -1,0 +1,102 @@
+"""What one trial computes, by Keras's own functions: stateless, hence to be vectorised."""
+
+import keras
+import tensorflow as tf
+
+
+class OneTrial:
+    """Loss, gradients and metrics of one trial of a template.
+
+    A trial is `{"weights", "others", "metrics", ...}`, lists of tensors.
+
+    Args:
+        template: `Template`; its model is compiled.
+        losses: What `compile` takes: `{"loss": ..., "metrics": ..., ...}`.
+        labels: Labels of which shape and type are read, to choose the metrics.
+
+    Attributes:
+        constraints: Of each weight, or None.
+        idle: Places of the weights that the loss does not depend on; known after a trace.
+    """
+
+    def __init__(self, template, losses, labels):
+        self._template, self._model = template, template.model
+        self._model.compile("sgd", **losses)
+        outputs = self._model._outputs_struct
+        symbols = keras.tree.map_structure(_symbol, labels)
+        self._model._compile_loss.build(symbols, outputs)
+        if self._model._compile_metrics is not None:
+            self._model._compile_metrics.build(symbols, outputs)
+        self.constraints = [v.constraint for v in self._model.trainable_variables]
+        self.idle = set()
+
+    def fresh_metrics(self):
+        """The metrics' variables before the first batch."""
+        self._model.reset_metrics()
+        return [tf.convert_to_tensor(variable) for variable in self._model.metrics_variables]
+
+    def gradients(self, trial, batch, seed):
+        """Trains nothing yet.
+
+        Args:
+            trial: The trial.
+            batch: `(x, y)` or `(x, y, sample_weight)`.
+            seed: Two integers that decide what random layers draw.
+
+        Returns:
+            Loss, gradients, other variables and metrics after the batch.
+        """
+        with tf.GradientTape() as tape:
+            tape.watch(trial["weights"])
+            loss, others, metrics = self._forward(trial, batch, seed, training=True)
+        gradients = tape.gradient(loss, trial["weights"])
+        self.idle = {i for i, gradient in enumerate(gradients) if gradient is None}
+        pairs = zip(gradients, trial["weights"], strict=True)
+        gradients = [tf.zeros_like(weight) if g is None else g for g, weight in pairs]
+        return loss, gradients, others, metrics
+
+    def evaluated(self, trial, batch):
+        """The metrics after evaluating a batch."""
+        no_seed = tf.zeros(2, tf.int64)
+        return self._forward(trial, batch, no_seed, training=False)[2]
+
+    def results(self, metrics):
+        """What `fit` logs, `{name: number}`, from the metrics' variables."""
+        mapping = list(zip(self._model.metrics_variables, metrics, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return dict(self._model.get_metrics_result())
+
+    def _forward(self, trial, batch, seed, training):
+        """Loss, other variables and metrics, in the steps of Keras's own `train_step`."""
+        model, (x, y, *sample_weight) = self._model, batch
+        others = self._with_seeds(trial["others"], seed)
+        outputs, others, losses = model.stateless_call(
+            trial["weights"], others, x, training=training, return_losses=True
+        )
+        variables = model.metrics_variables
+        mapping = list(zip(variables, trial["metrics"], strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            loss = model._compile_loss(y, outputs, *sample_weight)
+            loss = keras.ops.sum([loss, *losses]) if losses else loss
+            model._loss_tracker.update_state(loss, tf.shape(tf.nest.flatten(x)[0])[0])
+            if model._compile_metrics is not None:
+                model._compile_metrics.update_state(y, outputs, *sample_weight)
+            metrics = [scope.get_current_value(variable) for variable in variables]
+        kept = zip(others, trial["others"], self._template.others, strict=True)
+        return loss, [old if e.kind == "seed" else new for new, old, e in kept], metrics
+
+    def _with_seeds(self, others, seed):
+        """Puts the stack's seed where a random layer keeps its own: all trials share its draws.
+
+        A seed that differs between trials could not be vectorised.
+        """
+        values = list(others)
+        for place, entry in enumerate(self._template.others):
+            if entry.kind == "seed":  # each layer, and each epoch, draws something else
+                values[place] = tf.cast(seed * [65537, 1] + [place, 0], entry.dtype)
+        return values
+
+
+def _symbol(array):
+    dtype = keras.backend.standardize_dtype(array.dtype)
+    return keras.KerasTensor((None, *array.shape[1:]), dtype)
