@@ -35,6 +35,9 @@ train: $(VENV)/installed  ## train a classifier; ARGS="--help" lists what can be
 search: $(VENV)/installed  ## tune the classifier's hyperparameters
 	$(BIN)/python -m recipes.search $(ARGS)
 
+caviar: $(VENV)/installed  ## train 256 settings at once and compare them
+	$(BIN)/python -m recipes.search --trials 256 --epochs 20 $(ARGS)
+
 predict: $(VENV)/installed  ## predict with a trained model: ARGS="--model runs/.../model.keras --input new.csv"
 	$(BIN)/python -m recipes.predict $(ARGS)
 
@@ -69,4 +72,4 @@ clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install train search predict tensorboard pictures bench stress test lint format clean
+.PHONY: help install train search caviar predict tensorboard pictures bench stress test lint format clean

@@ -35,7 +35,7 @@ from recipes.ingredients.progress import TrialProgress
 from recipes.ingredients.run_directory import RunSettings, open_run
 from recipes.ingredients.search_report import advice, print_findings, trials_table
 from recipes.ingredients.space import SpaceSettings, search_space
-from tuning import OneByOneTuner, first_order_importance, oracles, own_name
+from tuning import OneByOneTuner, StackedTuner, first_order_importance, oracles, own_name
 
 STRATEGIES = {
     "random": oracles.RandomOracle,
@@ -46,6 +46,7 @@ STRATEGIES = {
     "coarse-to-fine": oracles.CoarseToFineOracle,
     "by-priority": oracles.ByPriorityOracle,
 }
+TRAINERS = {"stacked": StackedTuner, "one-by-one": OneByOneTuner}
 OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
 
 
@@ -70,8 +71,8 @@ class Settings:
     """Trials to start, 1 or more; a grid has at most so many."""
     epochs: int = 10
     """Epochs of a trial, 1 or more; with hyperband the most epochs of one."""
-    trainer: Literal["one-by-one"] = "one-by-one"
-    """How trials are trained: one after another by Keras's own loop."""
+    trainer: Literal["stacked", "one-by-one"] = "stacked"
+    """How trials are trained: many as one compiled program, or one after another by Keras's fit."""
     architecture: Literal["mlp", "cnn"] = "mlp"
     """Dense layers, or 3 x 3 convolutions (images only)."""
     optimizer: Literal["momentum", "rmsprop", "adam"] = "momentum"
@@ -187,7 +188,7 @@ def make_oracle(settings, space):
 def search(oracle, builder, data, features, settings, directory):
     """Runs all trials; returns their records."""
     announce(oracle, settings)
-    tuner = OneByOneTuner(
+    tuner = TRAINERS[settings.trainer](
         oracle,
         builder,
         seed=settings.seed,
@@ -201,7 +202,7 @@ def search(oracle, builder, data, features, settings, directory):
     )
     done = len(oracle.end_order)
     with TrialProgress(settings.trials, tuner.records.trials, done) as progress:
-        tuner.on_trial = progress.ended
+        tuner.on_trial, tuner.on_epoch = progress.ended, progress.epoch_ended
         try:
             tuner.search(
                 features["train"],
@@ -213,6 +214,8 @@ def search(oracle, builder, data, features, settings, directory):
             )
         except RuntimeError as error:  # keras-tuner, after three trials that could not be run
             raise RunFailed(f"the search gave up: {str(error).strip()}") from None
+    if settings.trainer == "stacked":
+        console.print(str(tuner.report), soft_wrap=True)
     return tuner.records.trials
 
 

@@ -51,6 +51,11 @@ class _Bar:
         elif self.done % max(1, self.total // 20) == 0 or self.done == self.total:
             console.print(f"{unit} {self.done}/{self.total}: {text}", soft_wrap=True)
 
+    def note(self, text):
+        """Shows on a terminal what goes on in between."""
+        if self.bar:
+            self.bar.update(self.task, description=text)
+
 
 class EpochProgress(_Bar, keras.callbacks.Callback):
     """Shows how far a training is and what its last epoch came to; use it in a `with` block.
@@ -97,3 +102,12 @@ class TrialProgress(_Bar):
         score = f"{record.score:.4f}" if record.score is not None else record.status.lower()
         best = "none" if self.best is None else f"{self.best:.4f}"
         self.advance("trial", f"best {best}, this one {score}")
+
+    def epoch_ended(self, training):
+        """Shows how far a stack is.
+
+        Args:
+            training: Its `StackTraining`.
+        """
+        first, best = training.members[0], "" if self.best is None else f"best {self.best:.4f}, "
+        self.note(f"{best}{len(training.members)} at a time: {first.next_epoch}/{first.epochs}")

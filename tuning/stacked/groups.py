@@ -129,6 +129,8 @@ class Grouping:
         """
         widths = group.skeletons[0].widths
         if vectorized:
+            for skeleton in group.skeletons:
+                self._widen(group.key, skeleton)
             widths = rounded(self._widths[group.key])
         key = group.key, tuple(widths.items()), vectorized
         if key not in self._programs:

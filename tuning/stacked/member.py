@@ -76,10 +76,11 @@ class Member:
     state: object = None
     """`TrialState` that it goes on from after a kill; None if it begins with its model's."""
 
-    @property
-    def next_epoch(self):
-        """Number, from 0, of the next epoch to train."""
-        return self.first_epoch + len(self.curve)
+    next_epoch: int = 0
+    """Number, from 0, of the next epoch of its stack, which goes on after it has ended."""
+
+    def __post_init__(self):
+        self.next_epoch = self.first_epoch
 
     @property
     def result(self):

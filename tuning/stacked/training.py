@@ -74,15 +74,20 @@ class StackTraining:
     def run(self):
         """Trains to the end."""
         members = self.members
+        for place, member in enumerate(members):
+            if member.snapshot is not None:  # as a checkpoint has it
+                own = self._stack.place(place)
+                member.snapshot = Snapshot(own, member.snapshot, member.score)
         for epoch in range(members[0].next_epoch, members[0].epochs):
-            began = time.monotonic()
-            logs = self._stack.train_epoch(self._order(epoch), seed=epoch)
-            share = (time.monotonic() - began) / len(members)
-            self._note(logs, share)
             if all(member.ended for member in members):
                 break
-            self.tuner.checkpoint(self)
+            began = time.monotonic()
+            logs = self._stack.train_epoch(self._order(epoch), seed=epoch)
+            self._note(logs, (time.monotonic() - began) / len(members))
+            self.tuner.after_epoch(self)
         self._keep_states()
+        for member in members:
+            member.ended = True
         self._stack = None
 
     def states(self):
@@ -101,6 +106,7 @@ class StackTraining:
         logs = {name: values.tolist() for name, values in logs.items()}
         improved = []
         for place, member in enumerate(self.members):
+            member.next_epoch += 1
             if member.ended:
                 continue
             member.seconds += seconds

@@ -1,6 +1,7 @@
 """Hundreds of trials at a time: the oracle's trials, trained in stacks."""
 
 import collections
+import math
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from tuning import training_state
 from tuning.one_by_one import OneByOneTuner
 from tuning.space import own_values
 from tuning.stacked import given
+from tuning.stacked.checkpoint import StackCheckpoint
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.groups import Grouping
 from tuning.stacked.lazy_variables import lazy_variables
@@ -36,6 +38,8 @@ class StackedTuner(OneByOneTuner):
         oracle: Which trials to run.
         hypermodel: `keras_tuner.HyperModel`, or function from hyperparameters to a compiled model.
         stack_size: The most trials that are taken from the oracle at a time. Default 256.
+        checkpoint_seconds: A stack in training is kept on the disk so often. Default 30.
+        on_epoch: Function called after each epoch of a stack with the `StackTraining`.
         jit_compile: Whether XLA compiles the programs. Default True.
         **arguments: What else `OneByOneTuner` takes.
 
@@ -43,10 +47,21 @@ class StackedTuner(OneByOneTuner):
         report: `Report` on how the trials of this process were trained.
     """
 
-    def __init__(self, oracle, hypermodel=None, *, stack_size=256, jit_compile=True, **arguments):
+    def __init__(
+        self,
+        oracle,
+        hypermodel=None,
+        *,
+        stack_size=256,
+        jit_compile=True,
+        checkpoint_seconds=30.0,
+        on_epoch=None,
+        **arguments,
+    ):
         if stack_size < 1:
             raise ValueError(f"stack_size must be 1 or more. Received: stack_size={stack_size}.")
         self.stack_size, self.jit_compile, self.report = stack_size, jit_compile, Report()
+        self.checkpoint_seconds, self.on_epoch = checkpoint_seconds, on_epoch or (lambda _: None)
         super().__init__(oracle, hypermodel, **arguments)
 
     def _search(self, *fit_args, **fit_kwargs):
@@ -56,6 +71,7 @@ class StackedTuner(OneByOneTuner):
             work, objection = None, str(reason)
         if "verbose" in fit_kwargs:
             self.oracle.verbose = fit_kwargs["verbose"]
+        self._checkpoint = StackCheckpoint(self.project_dir, self.checkpoint_seconds)
         self._grouping = Grouping(work.training, self.jit_compile) if work else None
         self.on_search_begin()
         while trials := self._next_trials():
@@ -116,11 +132,10 @@ class StackedTuner(OneByOneTuner):
                 left |= {m.trial.trial_id: training.objection for m in training.members}
                 continue
             training.run()
-            for member in training.members:
-                member.ended = True
             for trial in dict.fromkeys(member.trial for member in training.members):
                 if all(member.ended for member in built[trial.trial_id]):
                     self._end(trial, built[trial.trial_id])
+            self._checkpoint.remove()
         while self._unbuilt:
             self.on_trial_end(self._unbuilt.popleft())
         return [(trial, left[trial.trial_id]) for trial in trials if trial.trial_id in left]
@@ -148,7 +163,7 @@ class StackedTuner(OneByOneTuner):
         if begin_from:
             training_state.load(begin_from, model)
         wanted = trial.hyperparameters.values
-        return Member(
+        member = Member(
             trial,
             number,
             model,
@@ -156,6 +171,8 @@ class StackedTuner(OneByOneTuner):
             wanted.get("tuner/initial_epoch", work.first_epoch),
             wanted.get("tuner/epochs", work.epochs),
         )
+        self._checkpoint.restore(member)
+        return member
 
     def _checked(self, model):
         if not isinstance(model, keras.Model):
@@ -185,8 +202,10 @@ class StackedTuner(OneByOneTuner):
         self._began[trial.trial_id] = time.monotonic() - sum(m.seconds for m in members)
         trial.status = "COMPLETED"
         self.on_trial_end(trial)
-        if self._unbuilt:  # one between others: failures in a row would end the search
+        in_a_row = (self.oracle.max_consecutive_failed_trials or math.inf) - 1
+        while self._unbuilt and in_a_row > 0:  # as many between others as do not end the search
             self.on_trial_end(self._unbuilt.popleft())
+            in_a_row -= 1
 
     # What a `StackTraining` asks
 
@@ -199,8 +218,10 @@ class StackedTuner(OneByOneTuner):
         """`Path` for the last state of a member that may go on; None if it may not."""
         return self._states.to_write(member.trial, member.execution)
 
-    def checkpoint(self, training):
-        """Called after each epoch of a stack."""
+    def after_epoch(self, training):
+        """Keeps the training of a stack on the disk, now and then, and shows how far it is."""
+        self._checkpoint.after_epoch(training)
+        self.on_epoch(training)
 
 
 def parts_of(group, members, left):

@@ -44,6 +44,8 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
     def tuner(self, oracle=None, builder=build, kind=StackedTuner, **arguments):
         oracle = oracle or RandomOracle(OBJECTIVE, max_trials=4, seed=1)
         where = {"directory": self.folder, "project_name": "search"}
+        if kind is StackedTuner:
+            arguments = {"jit_compile": False} | arguments  # XLA has its own tests; this is quicker
         return kind(oracle, builder, **where | arguments)
 
     def search(self, tuner, **arguments):
@@ -199,6 +201,43 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         tuner = self.search(self.tuner(oracle, stack_size=3))
         self.assertEqual(tuner.report.ways, {"stacked": 7})
         self.assertLen(tuner.records.trials, 7)
+
+    @parameterized.parameters(1, 3)
+    def test_a_search_stopped_within_a_stack_goes_on_from_its_last_checkpoint(self, stop_after):
+        trained = []
+
+        def interrupt(training):
+            trained.append(training.members[0].next_epoch)
+            if len(trained) == stop_after:
+                raise KeyboardInterrupt
+
+        def wild(hp):
+            model = build(hp)
+            if hp.get("units") == 3:
+                model.optimizer.learning_rate = float("nan")
+            return model
+
+        def tuner(**arguments):
+            oracle = RandomOracle(OBJECTIVE, max_trials=6, seed=1)
+            return self.tuner(oracle, wild, checkpoint_seconds=0, **arguments)
+
+        with self.assertRaises(KeyboardInterrupt):
+            self.search(tuner(on_epoch=interrupt), epochs=4)
+        again = self.search(tuner(on_epoch=interrupt), epochs=4)
+        self.assertEqual(trained, [1, 2, 3, 4])  # no epoch twice
+        whole = self.search(tuner(project_name="whole"), epochs=4)
+        for one, other in zip(self.rows(), self.rows(project="whole"), strict=True):
+            self.assertEqual((one["trial"], one["epoch"]), (other["trial"], other["epoch"]))
+            self.assertAllClose(float(one["loss"]), float(other["loss"]), rtol=1e-6)
+        models = again.get_best_models(2) + whole.get_best_models(2)
+        outputs = [model.predict(self.x, verbose=0) for model in models]
+        self.assertAllClose(outputs[:2], outputs[2:], rtol=1e-5)
+        self.assertFalse((self.folder / "search/stack.pickle").exists())
+
+    def test_a_damaged_checkpoint_costs_no_more_than_its_stack(self):
+        (self.folder / "search").mkdir()
+        (self.folder / "search/stack.pickle").write_bytes(b"garbage")
+        self.assertEqual(self.search(self.tuner()).report.ways, {"stacked": 4})
 
     def test_a_search_stopped_between_stacks_goes_on(self):
         def interrupt(record):
