@@ -88,6 +88,9 @@ class Grouping:
             except NotStackable as reason:
                 reasons[place] = str(reason)
                 continue
+            except Exception as error:  # whatever a layer of the model has against being read
+                reasons[place] = f"it cannot be built or described: {error}"
+                continue
             key = (*key, batch_size)
             group = groups.setdefault(key, Group(key, batch_size))
             group.places.append(place)
@@ -121,13 +124,20 @@ class Grouping:
 
         Returns:
             `Program`.
+
+        Raises:
+            NotStackable: If a layer cannot be made anew from its configuration.
         """
         widths = common_widths(group.skeletons) if vectorized else group.skeletons[0].widths
         key = group.key, tuple(widths.items()), vectorized
         if key not in self._programs:
             model = group.models[0]
+            try:
+                template = Template(model, group.skeletons[0], widths)
+            except Exception as error:
+                raise NotStackable(f"no template can be made of it: {error}") from error
             self._programs[key] = Program(
-                Template(model, group.skeletons[0], widths),
+                template,
                 rule_of(model.optimizer),
                 losses_of(model),
                 self._data.labels,
