@@ -26,7 +26,7 @@ from recipes.ingredients.classifier import ClassifierSettings, build_classifier
 from tuning.stacked import Data, Grouping, Stack, check_first_batch
 
 RUNS = ((64, (4,)), (256, (4,)), (256, (2, 3, 4)))
-EPOCHS, BATCH_SIZE, TRAINING, STACK_SIZE = 20, 64, 1408, 32
+EPOCHS, BATCH_SIZE, TRAINING, STACK_SIZE = 20, 64, 1408, 128
 CLASSES = tuple("0123456789")
 PHASES = ("build", "group", "check", "compile", "train", "read")
 
@@ -120,15 +120,15 @@ def train(models, data, validation, clock):
 
 def limit(settings):
     """Seconds of the trials' true arithmetic at the speed of a batched product of their size."""
-    shape, repetitions = (STACK_SIZE, BATCH_SIZE, 80), 200
-    left, right = tf.random.normal(shape), tf.random.normal((STACK_SIZE, 80, 80))
+    shape, repetitions = (32, BATCH_SIZE, 80), 200
+    left, right = tf.random.normal(shape), tf.random.normal((shape[0], 80, 80))
     product = tf.function(lambda a, b: tf.matmul(a, b), jit_compile=True)
     product(left, right)
     start = time.perf_counter()
     for _ in range(repetitions):
         last = product(left, right)
     last.numpy()
-    speed = STACK_SIZE * BATCH_SIZE * 80 * 80 * repetitions / (time.perf_counter() - start)
+    speed = np.prod(shape) * 80 * repetitions / (time.perf_counter() - start)
     products = sum(
         64 * s.hidden_units + (s.hidden_layers - 1) * s.hidden_units**2 + 10 * s.hidden_units
         for s in settings
@@ -147,7 +147,7 @@ def report(runs):
         cells = [*cells, sum(cells), seconds["limit"]]
         name = f"{trials}, {' or '.join(map(str, depths))}"
         table.add_row(name, *(f"{1000 * cell / trials:.1f}" for cell in cells))
-    Console().print(table)
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,14 @@ class Execution(keras.callbacks.Callback):
         objective: `keras_tuner.Objective`; the weights of its best epoch are kept in memory.
         begin_from: `Path` of the state that the training goes on from, or None.
         state_to: `Path` that its last state is written to, or None.
+        objection: Function of an epoch, from 1, and its objective, that says why the training
+            should end, or None.
     """
 
-    def __init__(self, objective, begin_from=None, state_to=None):
+    def __init__(self, objective, begin_from=None, state_to=None, objection=None):
         super().__init__()
         self.objective, self.begin_from, self.state_to = objective, begin_from, state_to
+        self.objection, self.reason = objection or (lambda *_: None), ""
         self.score, self.best_weights = math.nan, None
 
     def on_train_begin(self, logs=None):  # noqa: ARG002
@@ -29,8 +32,8 @@ class Execution(keras.callbacks.Callback):
         if self.begin_from:
             training_state.load(self.begin_from, self.model)
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
-        """Ends a training that diverged; keeps the weights of the best epoch."""
+    def on_epoch_end(self, epoch, logs=None):
+        """Ends a training that diverged or is hopeless; keeps the weights of the best epoch."""
         if has_diverged(logs or {}):
             self.model.stop_training = True
             return
@@ -38,6 +41,8 @@ class Execution(keras.callbacks.Callback):
         is_better = self.best_weights is None or self.objective.better_than(score, self.score)
         if is_better or math.isnan(self.score):
             self.score, self.best_weights = score, self.model.get_weights()
+        if reason := self.objection(epoch + 1, score):
+            self.reason, self.model.stop_training = reason, True
 
     def on_train_end(self, logs=None):  # noqa: ARG002
         """Writes the state that another training may go on from."""

@@ -49,6 +49,7 @@ class OneByOneTuner(keras_tuner.Tuner):
         priorities: `{hyperparameter's own name: 1 to 4}`: which columns TensorBoard shows first.
         constants: `{name: value}` of further columns of HParams.
         records_in: Folder of `trials.csv`, `curves.csv` and `tensorboard`; the project's if None.
+        pruning: Rule of `tuning.pruning` that ends trials early, or None.
         checkpoints: How many of the best trials keep their weights, for `get_best_models`.
         on_trial: Function called with the `TrialRecord` of each trial that ended.
         **arguments: What else `keras_tuner.Tuner` takes.
@@ -67,11 +68,15 @@ class OneByOneTuner(keras_tuner.Tuner):
         priorities=None,
         constants=None,
         records_in=None,
+        pruning=None,
         checkpoints=10,
         on_trial=None,
         **arguments,
     ):
         self.seed, self.checkpoints, self.on_trial = seed, checkpoints, on_trial or (lambda _: None)
+        self.pruning = pruning
+        if pruning:
+            pruning.direction = oracle.objective.direction
         self._name, self._priorities = name, priorities or {}
         self._began, self._best = {}, {}
         super().__init__(oracle, hypermodel, **arguments)
@@ -121,6 +126,7 @@ class OneByOneTuner(keras_tuner.Tuner):
                 self.oracle.reload()  # another process may have searched since this one looked
             self._take_up()
             self.records.restore(self._last_epochs())
+            self._remember_curves()
             try:
                 self._search(*fit_args, **fit_kwargs)
             except KeyboardInterrupt:
@@ -154,6 +160,13 @@ class OneByOneTuner(keras_tuner.Tuner):
         for trial in ended:
             if Path(self._get_checkpoint_fname(trial.trial_id)).exists():
                 self._remove_checkpoints(self._best_few.offer(trial.trial_id, trial.score))
+
+    def _remember_curves(self):
+        """Gives the pruning rule the curves of an earlier process."""
+        for row in self.records.curves() if self.pruning else ():
+            name = f"{row['trial']}/{row.get('execution', 1)}"
+            score = row.get(self.oracle.objective.name, math.nan)
+            self.pruning.note(name, row["epoch"], score)
 
     def _last_epochs(self):
         """`{row: last epoch}` of the trials that Hyperband gave their epochs."""
@@ -196,16 +209,26 @@ class OneByOneTuner(keras_tuner.Tuner):
             self.oracle.objective,
             begin_from=self._states.to_begin_from(trial, number),
             state_to=self._states.to_write(trial, number),
+            objection=lambda epoch, score: self._objection_to(trial, number, epoch, score),
         )
         self._execution_number = number
         callbacks += [tuner_utils.TunerCallback(self, trial), execution]
         result = self._build_and_fit_model(trial, *args, callbacks=callbacks, **kwargs)
+        trial.message = execution.reason or trial.message
         best, is_better = self._best.get(trial.trial_id), self.oracle.objective.better_than
         if execution.best_weights is not None and (
             best is None or is_better(execution.score, best.score)
         ):
             self._best[trial.trial_id] = execution
         return result
+
+    def _objection_to(self, trial, execution, epoch, score):
+        """Why an execution of a trial should end after an epoch; None if it should go on."""
+        if not self.pruning:
+            return None
+        name = f"{self._row_of(trial)}/{execution}"
+        self.pruning.note(name, epoch, score)
+        return self.pruning.objection(name, epoch)
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
         """Notes a point of the trial's curve."""

@@ -108,6 +108,10 @@ class Records:
         self._curves.replace(curves)
         self._trials.replace([trial.as_row() for trial in self.trials])
 
+    def curves(self):
+        """Each epoch of each ended trial as `{"trial": ..., "epoch": ..., metric: number}`."""
+        return [{"trial": row["trial"]} | _numbers(row) for row in self._curves.rows()]
+
     def begin(self, trial, values):
         """Notes that a trial begins, or goes on.
 

@@ -109,5 +109,6 @@ class TrialProgress(_Bar):
         Args:
             training: Its `StackTraining`.
         """
-        first, best = training.members[0], "" if self.best is None else f"best {self.best:.4f}, "
-        self.note(f"{best}{len(training.members)} at a time: {first.next_epoch}/{first.epochs}")
+        best = "" if self.best is None else f"best {self.best:.4f}, "
+        epochs = f"epoch {training.next_epoch}/{training.epochs}"
+        self.note(f"{best}{len(training.members)} at a time: {epochs}")

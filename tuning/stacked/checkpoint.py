@@ -1,4 +1,4 @@
-"""What a kill in the middle of a stack leaves: all its trials' training, half a minute old at most."""
+"""What a kill in the middle of a stack leaves: its trials, half a minute old at most."""
 
 import io
 import pickle
@@ -10,7 +10,7 @@ from tuning.stacked.member import Snapshot
 
 SECONDS = 30.0
 NAME = "stack.pickle"
-_KEPT = ("curve", "score", "best_epoch", "seconds", "ended", "next_epoch")
+_KEPT = ("curve", "score", "best_epoch", "seconds", "ended", "reason", "next_epoch")
 
 
 class StackCheckpoint:
@@ -41,6 +41,9 @@ class StackCheckpoint:
         if kept and kept["span"] == (member.first_epoch, member.epochs):
             for name in _KEPT:
                 setattr(member, name, kept[name])
+            for epoch, metrics in enumerate(member.curve, member.first_epoch):
+                for callback in member.callbacks:
+                    callback.on_epoch_end(epoch, metrics)
             member.state, member.snapshot = kept["state"], kept["best"]
 
     def after_epoch(self, training):

@@ -18,6 +18,9 @@ WITHOUT_EFFECT = ("self", "verbose", "validation_batch_size")
 TAKEN = ("x", "y", "sample_weight", "class_weight", "validation_data", "validation_split")
 TAKEN += ("batch_size", "epochs", "initial_epoch", "shuffle", "callbacks")
 
+READERS = (keras.callbacks.EarlyStopping, keras.callbacks.TerminateOnNaN)
+"""Callbacks that need nothing but an epoch's metrics."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Given:
@@ -30,6 +33,8 @@ class Given:
     """Epochs before the first one, 0 mostly."""
     epochs: int
     shuffle: bool
+    callbacks: tuple
+    """Those that read each epoch's metrics and may end a training, for each trial to copy."""
 
 
 def read(arguments, named):
@@ -53,9 +58,10 @@ def read(arguments, named):
     for name, value in given.items():
         if name not in TAKEN + WITHOUT_EFFECT and value is not defaults[name]:
             raise NotStackable(f"search was given {name}")
-    if given.get("callbacks"):
-        names = ", ".join(type(callback).__name__ for callback in given["callbacks"])
-        raise NotStackable(f"search was given callbacks, which want a model of their own: {names}")
+    callbacks = tuple(given.get("callbacks") or ())
+    others = [type(each).__name__ for each in callbacks if type(each) not in READERS]
+    if others:
+        raise NotStackable(f"search was given callbacks that want a model: {', '.join(others)}")
     if given.get("shuffle") == "batch":
         raise NotStackable("search was given shuffle='batch'")
     training, validation = _split(given)
@@ -66,6 +72,7 @@ def read(arguments, named):
         first_epoch=given.get("initial_epoch", 0),
         epochs=given.get("epochs", 1),
         shuffle=given.get("shuffle", True),
+        callbacks=callbacks,
     )
 
 

@@ -88,6 +88,9 @@ class Grouping:
             except NotStackable as reason:
                 reasons[place] = str(reason)
                 continue
+            except Exception as error:  # whatever a layer of the model has against being read
+                reasons[place] = f"it cannot be built or described: {error}"
+                continue
             self._widen(key, skeleton)
             group = groups.setdefault((key, batch_size), Group(key, batch_size))
             group.places.append(place)
@@ -126,6 +129,9 @@ class Grouping:
 
         Returns:
             `Program`.
+
+        Raises:
+            NotStackable: If a layer cannot be made anew from its configuration.
         """
         widths = group.skeletons[0].widths
         if vectorized:
@@ -135,8 +141,12 @@ class Grouping:
         key = group.key, tuple(widths.items()), vectorized
         if key not in self._programs:
             model = group.models[0]
+            try:
+                template = Template(model, group.skeletons[0], widths)
+            except Exception as error:
+                raise NotStackable(f"no template can be made of it: {error}") from error
             self._programs[key] = Program(
-                Template(model, group.skeletons[0], widths),
+                template,
                 rule_of(model.optimizer),
                 losses_of(model),
                 self._data.labels,

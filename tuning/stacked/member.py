@@ -22,7 +22,7 @@ class Snapshot:
         self.place.model.save_weights(path)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Member:
     """One model in training, and what it came to so far."""
 
@@ -47,7 +47,9 @@ class Member:
     """Its share of what its stack took."""
     ended: bool = False
     reason: str = ""
-    """Why it ended before its last epoch."""
+    """Why it was ended before its last epoch; empty if it was not, or diverged."""
+    callbacks: tuple = ()
+    """Its own copies of callbacks that read an epoch's metrics and may end it."""
     snapshot: Snapshot | None = None
     """Of the best epoch, while the trial is one of the best few."""
 
@@ -81,6 +83,25 @@ class Member:
 
     def __post_init__(self):
         self.next_epoch = self.first_epoch
+
+    def take(self, callbacks):
+        """Takes copies of callbacks; the best weights are kept anyway, whatever they say of it."""
+        for callback in callbacks:
+            callback.restore_best_weights = False
+            callback.set_model(self.model)
+            callback.on_train_begin()
+        self.callbacks = tuple(callbacks)
+
+    def last(self, objective):
+        """The objective of its last epoch."""
+        return objective.get_value(self.curve[-1])
+
+    def is_given_up(self):
+        """Whether one of its callbacks wants it to end after its last epoch."""
+        self.model.stop_training = False
+        for callback in self.callbacks:
+            callback.on_epoch_end(self.next_epoch - 1, self.curve[-1])
+        return self.model.stop_training
 
     @property
     def result(self):

@@ -28,6 +28,8 @@ class Skeleton:
     def __init__(self, model, treatments):
         if type(model).__module__ not in _KERAS_MODELS:
             raise NotStackable(f"a {type(model).__name__} is neither Functional nor Sequential")
+        if not hasattr(function_of(model), "_nodes_by_depth"):
+            raise NotStackable("its layers cannot be traced without data")
         self.nodes = graph_of(model)
         self._treatments = [treatments.of(node, self.nodes) for node in self.nodes]
         fixed = self._places_that_may_not_be_padded()

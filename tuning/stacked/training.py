@@ -28,7 +28,8 @@ class StackTraining:
     def __init__(self, tuner, grouping, group, members, work):
         self.tuner, self.group, self.members, self.work = tuner, group, members, work
         self._grouping = grouping
-        self._stack = None
+        self._stack, self._seconds_to_compile = None, 0.0
+        self._active, self._released = list(members), set()
         self.objection = None
         """Why these members cannot be stacked, once that is known."""
 
@@ -39,7 +40,9 @@ class StackTraining:
             self.objection = self._check(program)
             if not self.objection:
                 self._stack = self._stacked(program)
+                began = time.monotonic()
                 self._stack.compile()
+                self._seconds_to_compile = time.monotonic() - began
         except NotStackable as reason:
             self.objection = str(reason)
 
@@ -57,9 +60,7 @@ class StackTraining:
 
     def _stacked(self, program):
         group, work = self.group, self.work
-        # A size that was compiled before need not be compiled again: the last places may be empty.
-        places = [*range(len(group)), *[0] * (rounded_size(len(group)) - len(group))]
-        validation = work.validation
+        places, validation = padded_places(range(len(group))), work.validation
         return Stack(
             program,
             [group.models[place] for place in places],
@@ -73,26 +74,39 @@ class StackTraining:
 
     def run(self):
         """Trains to the end."""
-        members = self.members
-        for place, member in enumerate(members):
+        for place, member in enumerate(self.members):
             if member.snapshot is not None:  # as a checkpoint has it
                 own = self._stack.place(place)
                 member.snapshot = Snapshot(own, member.snapshot, member.score)
-        for epoch in range(members[0].next_epoch, members[0].epochs):
-            if all(member.ended for member in members):
-                break
+        for epoch in range(self.next_epoch, self.epochs):
             began = time.monotonic()
             logs = self._stack.train_epoch(self._order(epoch), seed=epoch)
-            self._note(logs, (time.monotonic() - began) / len(members))
+            seconds = time.monotonic() - began
+            self._note(logs, seconds / len(self._active))
+            self.tuner.end_early(self._active)
             self.tuner.after_epoch(self)
-        self._keep_states()
-        for member in members:
-            member.ended = True
+            self._release([member for member in self._active if member.ended])
+            self._compact(seconds)
+            if not self._active:
+                break
+        self._release(self._active)
         self._stack = None
 
+    @property
+    def next_epoch(self):
+        """Number, from 0, of the epoch that is trained next."""
+        return self.members[0].next_epoch
+
+    @property
+    def epochs(self):
+        """Number of the last epoch."""
+        return self.members[0].epochs
+
     def states(self):
-        """The `TrialState` of each member."""
-        return self._stack.states(range(len(self.members)))
+        """`TrialState` of each member; None for those that have ended."""
+        states = self._stack.states(range(len(self._active)))
+        known = {id(member): state for member, state in zip(self._active, states, strict=True)}
+        return [None if member.ended else known[id(member)] for member in self.members]
 
     def _order(self, epoch):
         """The order in which an epoch goes through the examples."""
@@ -104,39 +118,59 @@ class StackTraining:
     def _note(self, logs, seconds):
         """Takes in what an epoch came to; keeps the weights of those that may be the best few."""
         logs = {name: values.tolist() for name, values in logs.items()}
-        improved = []
-        for place, member in enumerate(self.members):
+        for member in self.members:
             member.next_epoch += 1
-            if member.ended:
-                continue
-            member.seconds += seconds
-            metrics = {name: values[place] for name, values in logs.items()}
-            if member.note(metrics, self.tuner.oracle.objective):
-                improved.append(place)
+        improved = []
+        for place, member in enumerate(self._active):
+            if not member.ended:
+                member.seconds += seconds
+                metrics = {name: values[place] for name, values in logs.items()}
+                if member.note(metrics, self.tuner.oracle.objective):
+                    improved.append(member)
         self._snapshot(improved)
 
     def _snapshot(self, improved):
         # A trial that is among the best few in the end was so at its own best epoch already.
-        scored = [p for p, member in enumerate(self.members) if member.score == member.score]
-        scored.sort(key=lambda p: self.tuner.rank(self.members[p]))
-        few = scored[: self.tuner.checkpoints * self.tuner.executions_per_trial]
-        for place in set(scored) - set(few):
-            self.members[place].snapshot = None
-        wanted = [place for place in few if place in improved]
-        for place, state in zip(wanted, self._stack.states(wanted) if wanted else [], strict=True):
-            member = self.members[place]
+        scored = sorted((m for m in self.members if m.score == m.score), key=self.tuner.rank)
+        most = self.tuner.checkpoints * self.tuner.executions_per_trial
+        for member in scored[most:]:
+            member.snapshot = None
+        few = {id(member) for member in scored[:most]} & {id(member) for member in improved}
+        places = [place for place, member in enumerate(self._active) if id(member) in few]
+        for place, state in zip(places, self._stack.states(places) if places else [], strict=True):
+            member = self._active[place]
             member.snapshot = Snapshot(self._stack.place(place), state, member.score)
 
-    def _keep_states(self):
-        """Writes the last states of trials that Hyperband may go on with."""
-        for place, member in enumerate(self.members):
-            path = self.tuner.state_to_keep(member)
+    def _release(self, members):
+        """Ends members; keeps the last states of those that Hyperband may go on with."""
+        for member in members:
+            path = self.tuner.state_to_keep(member) if id(member) not in self._released else None
             if path:
-                self._stack.write_back(place)
+                self._stack.write_back(self._active.index(member))
                 training_state.save(path, member.model, {})
+            member.ended = True
+            self._released.add(id(member))
+
+    def _compact(self, seconds):
+        """Takes those that have ended out of the stack, if that saves more than it costs."""
+        left = [place for place, member in enumerate(self._active) if not member.ended]
+        places = padded_places(left)
+        saved = seconds * (1 - len(places) / len(self._stack)) * (self.epochs - self.next_epoch)
+        if not left:
+            self._active = []
+        elif saved > self._seconds_to_compile:
+            self._active = [self._active[place] for place in left]
+            self._stack.keep(places)
 
 
-def rounded_size(trials):
-    """The number of places for so many trials: one of a few sizes, at most a quarter more."""
+def padded_places(places):
+    """Places for a stack of one of a few sizes, at most a quarter more; the first one repeated.
+
+    A size that has been compiled before need not be compiled again.
+
+    Args:
+        places: Sequence of integers.
+    """
+    trials = len(places)
     step = 1 if trials <= 4 else 4 if trials <= 16 else 8 if trials <= 64 else 32
-    return -(-trials // step) * step
+    return [*places, *list(places[:1]) * (-trials % step)]

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import keras_tuner
 import numpy as np
+from keras.src.utils import naming
 
 from tuning import training_state
 from tuning.one_by_one import OneByOneTuner
@@ -122,6 +123,8 @@ class StackedTuner(OneByOneTuner):
             [member.model for member in members], [member.batch_size for member in members]
         )
         left = {members[place].trial.trial_id: reason for place, reason in reasons.items()}
+        for trial in trials:  # those that had ended when a kill ended their stack
+            self._end_if_done(trial, built[trial.trial_id])
         trainings = [
             StackTraining(self, self._grouping, part, [members[p] for p in part.places], work)
             for group in groups
@@ -133,8 +136,7 @@ class StackedTuner(OneByOneTuner):
                 continue
             training.run()
             for trial in dict.fromkeys(member.trial for member in training.members):
-                if all(member.ended for member in built[trial.trial_id]):
-                    self._end(trial, built[trial.trial_id])
+                self._end_if_done(trial, built[trial.trial_id])
             self._checkpoint.remove()
         while self._unbuilt:
             self.on_trial_end(self._unbuilt.popleft())
@@ -157,6 +159,7 @@ class StackedTuner(OneByOneTuner):
 
     def _member_of(self, trial, number, work):
         self._seed(trial, *(() if number == 1 else (number,)))
+        naming.reset_uids()  # else a nameless metric's name would tell trials apart
         with lazy_variables():
             model = self._checked(self._build_hypermodel(trial.hyperparameters))
         begin_from = self._states.to_begin_from(trial, number)
@@ -171,6 +174,7 @@ class StackedTuner(OneByOneTuner):
             wanted.get("tuner/initial_epoch", work.first_epoch),
             wanted.get("tuner/epochs", work.epochs),
         )
+        member.take(self._deepcopy_callbacks(list(work.callbacks)))
         self._checkpoint.restore(member)
         return member
 
@@ -184,6 +188,10 @@ class StackedTuner(OneByOneTuner):
                 f"Oversized model: {model.count_params()} parameters."
             )
         return model
+
+    def _end_if_done(self, trial, members):
+        if members and all(member.ended for member in members):
+            self._end(trial, members)
 
     def _end(self, trial, members):
         """Tells the oracle what a trial came to, and records it."""
@@ -200,7 +208,8 @@ class StackedTuner(OneByOneTuner):
         if kept:
             self._best[trial.trial_id] = min(kept, key=self.rank).snapshot
         self._began[trial.trial_id] = time.monotonic() - sum(m.seconds for m in members)
-        trial.status = "COMPLETED"
+        reasons = [member.reason for member in members if member.reason]
+        trial.status, trial.message = "COMPLETED", reasons[0] if reasons else None
         self.on_trial_end(trial)
         in_a_row = (self.oracle.max_consecutive_failed_trials or math.inf) - 1
         while self._unbuilt and in_a_row > 0:  # as many between others as do not end the search
@@ -213,6 +222,19 @@ class StackedTuner(OneByOneTuner):
         """Sorts scored members, the best first; of equal ones the earlier trial."""
         sign = -1 if self.oracle.objective.direction == "max" else 1
         return sign * member.score, int(member.trial.trial_id)
+
+    def end_early(self, members):
+        """Ends members that a callback or the pruning rule gives up, all looked at together."""
+        training = [member for member in members if not member.ended]
+        for member in training:
+            if self.pruning:
+                name = f"{self._row_of(member.trial)}/{member.execution}"
+                self.pruning.note(name, member.next_epoch, member.last(self.oracle.objective))
+        for member in training:
+            if self.pruning:
+                name = f"{self._row_of(member.trial)}/{member.execution}"
+                member.reason = self.pruning.objection(name, member.next_epoch) or ""
+            member.ended = bool(member.reason) or member.is_given_up()
 
     def state_to_keep(self, member):
         """`Path` for the last state of a member that may go on; None if it may not."""
@@ -238,7 +260,7 @@ def parts_of(group, members, left):
     parts = {}
     for number, place in enumerate(group.places):
         member = members[place]
-        if member.trial.trial_id not in left:
+        if member.trial.trial_id not in left and not member.ended:
             parts.setdefault((member.next_epoch, member.epochs), []).append(number)
     return [group.part(numbers) for numbers in parts.values()]
 

@@ -7,7 +7,7 @@ from absl.testing import parameterized
 
 from layers import BatchNorm, SoftmaxCrossEntropy, SoftmaxHead
 from tests.tuning.stacked.side_by_side import examples
-from tuning.stacked import Data, Grouping
+from tuning.stacked import Data, Grouping, NotStackable
 
 L = keras.layers
 
@@ -114,6 +114,7 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
             "a Subclassed is neither": subclassed,
             "run eagerly": model_of(run_eagerly=True),
             "optimiser Lion": model_of(optimizer="lion"),
+            "its layers cannot be traced": model_of(L.Layer()),
             "no trainable weights": model_of(head=L.Activation("softmax")),
             "does not know the step": model_of(optimizer=keras.optimizers.SGD(lambda: 0.1)),
         }
@@ -121,6 +122,33 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEmpty(groups)
         for place, expected in enumerate(models):
             self.assertIn(expected, reasons[place])
+
+    def test_layers_that_cannot_be_read_or_made_anew_are_refused(self):
+        class Passing(L.Layer):
+            def call(self, inputs):
+                return inputs
+
+        class Unreadable(Passing):
+            def get_config(self):
+                raise NotImplementedError("no configuration")
+
+        class Unmakeable(Passing):
+            def get_config(self):
+                return super().get_config() | {"unknown": 1}
+
+        models = [model_of(Unreadable()), model_of(Unmakeable())]
+        (group,), reasons = self.grouping.group(models, [8, 8])
+        self.assertEqual(list(reasons), [0])
+        self.assertIn("no configuration", reasons[0])
+        with self.assertRaisesRegex(NotStackable, "no template can be made of it"):
+            self.grouping.program(group)
+
+    def test_data_that_do_not_fit_are_a_reason(self):
+        model = keras.Sequential([L.Conv2D(3, 3), L.Dense(3)])
+        model.compile("sgd", "mse")
+        groups, reasons = self.grouping.group([model], [8])
+        self.assertEmpty(groups)
+        self.assertIn("it cannot be built", reasons[0])
 
     def test_models_built_afterwards_begin_as_if_nothing_had_been_tried(self):
         def weights_of_the_next(group):
