@@ -23,10 +23,12 @@ class StackTraining:
         group: `Group`.
         members: The `Member`s of the group's models, in order.
         work: `Given`.
+        refusal: Why they are not trained side by side; empty if they are.
     """
 
-    def __init__(self, tuner, grouping, group, members, work):
+    def __init__(self, tuner, grouping, group, members, work, refusal=""):
         self.tuner, self.group, self.members, self.work = tuner, group, members, work
+        self.refusal = refusal
         self._grouping = grouping
         self._stack, self._seconds_to_compile = None, 0.0
         self._active, self._released = list(members), set()
@@ -36,7 +38,7 @@ class StackTraining:
     def prepare(self):
         """Checks the first batch and compiles; another thread may do so beforehand."""
         try:
-            program = self._grouping.program(self.group)
+            program = self._grouping.program(self.group, vectorized=not self.refusal)
             self.objection = self._check(program)
             if not self.objection:
                 self._stack = self._stacked(program)
@@ -45,6 +47,16 @@ class StackTraining:
                 self._seconds_to_compile = time.monotonic() - began
         except NotStackable as reason:
             self.objection = str(reason)
+
+    def one_after_another(self):
+        """A `StackTraining` for each member; those of equal widths share one program."""
+        return [
+            StackTraining(
+                *(self.tuner, self._grouping, self.group.part([place]), [member], self.work),
+                refusal=self.objection,
+            )
+            for place, member in enumerate(self.members)
+        ]
 
     def _check(self, program):
         """Compares the first batch of the narrowest and of the widest with their own models'."""

@@ -20,7 +20,7 @@ from tuning.stacked.errors import NotStackable
 from tuning.stacked.groups import Grouping
 from tuning.stacked.lazy_variables import lazy_variables
 from tuning.stacked.member import Member
-from tuning.stacked.report import FIT, STACKED, Report
+from tuning.stacked.report import FIT, ONE_PROGRAM, STACKED, Report
 from tuning.stacked.training import StackTraining
 
 
@@ -130,17 +130,26 @@ class StackedTuner(OneByOneTuner):
             for group in groups
             for part in parts_of(group, members, left)
         ]
-        for training in prepared_ahead(trainings):
-            if training.objection:
-                left |= {m.trial.trial_id: training.objection for m in training.members}
-                continue
-            training.run()
-            for trial in dict.fromkeys(member.trial for member in training.members):
-                self._end_if_done(trial, built[trial.trial_id])
-            self._checkpoint.remove()
+        refused = self._run(trainings, built)
+        alone = self._run([one for each in refused for one in each.one_after_another()], built)
+        for training in alone:
+            left |= {member.trial.trial_id: training.objection for member in training.members}
         while self._unbuilt:
             self.on_trial_end(self._unbuilt.popleft())
         return [(trial, left[trial.trial_id]) for trial in trials if trial.trial_id in left]
+
+    def _run(self, trainings, built):
+        """Runs what can be run, and ends its trials; returns the others."""
+        refused = []
+        for training in prepared_ahead(trainings):
+            if training.objection:
+                refused.append(training)
+                continue
+            training.run()
+            for trial in {m.trial.trial_id: m.trial for m in training.members}.values():
+                self._end_if_done(trial, built[trial.trial_id], training.refusal)
+            self._checkpoint.remove()
+        return refused
 
     def _members_of(self, trial, work):
         """Builds the model of each execution of a trial; none where that fails, with the reason."""
@@ -176,6 +185,10 @@ class StackedTuner(OneByOneTuner):
         )
         member.take(self._deepcopy_callbacks(list(work.callbacks)))
         self._checkpoint.restore(member)
+        if self.pruning:
+            for epoch, metrics in enumerate(member.curve, member.first_epoch + 1):
+                score = self.oracle.objective.get_value(metrics)
+                self.pruning.note(self._name_for_pruning(member), epoch, score)
         return member
 
     def _checked(self, model):
@@ -189,13 +202,13 @@ class StackedTuner(OneByOneTuner):
             )
         return model
 
-    def _end_if_done(self, trial, members):
+    def _end_if_done(self, trial, members, refusal=""):
         if members and all(member.ended for member in members):
+            self.report.add(ONE_PROGRAM if refusal else STACKED, refusal)
             self._end(trial, members)
 
     def _end(self, trial, members):
         """Tells the oracle what a trial came to, and records it."""
-        self.report.add(STACKED)
         several = self.executions_per_trial > 1
         step = round(np.mean([member.result[1] for member in members]))
         for member in members:
@@ -228,13 +241,16 @@ class StackedTuner(OneByOneTuner):
         training = [member for member in members if not member.ended]
         for member in training:
             if self.pruning:
-                name = f"{self._row_of(member.trial)}/{member.execution}"
-                self.pruning.note(name, member.next_epoch, member.last(self.oracle.objective))
+                name, score = self._name_for_pruning(member), member.last(self.oracle.objective)
+                self.pruning.note(name, member.next_epoch, score)
         for member in training:
             if self.pruning:
-                name = f"{self._row_of(member.trial)}/{member.execution}"
+                name = self._name_for_pruning(member)
                 member.reason = self.pruning.objection(name, member.next_epoch) or ""
             member.ended = bool(member.reason) or member.is_given_up()
+
+    def _name_for_pruning(self, member):
+        return f"{self._row_of(member.trial)}/{member.execution}"
 
     def state_to_keep(self, member):
         """`Path` for the last state of a member that may go on; None if it may not."""

@@ -12,6 +12,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from recipes.ingredients.batches import ShuffledBatches
+from tests.tuning.stacked.test_fallback import Unvectorised
 from tuning import OneByOneTuner, StackedTuner
 from tuning.oracles import HyperbandOracle, RandomOracle
 from tuning.pruning import MedianRule, SuccessiveHalving
@@ -171,6 +172,22 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(tuner.report.ways, {"fit": 4})
         self.assertLen(self.rows(), 12)
 
+    def test_models_that_cannot_be_vectorised_share_one_program_one_after_another(self):
+        def lonely(hp):
+            model = keras.Sequential([keras.Input((2,)), Unvectorised(), *build(hp).layers])
+            model.compile("sgd", build(hp).loss, metrics=["accuracy"])
+            return model
+
+        order = {"shuffle": False, "batch_size": 16}
+        tuner = self.search(self.tuner(builder=lonely), **order)
+        self.assertEqual(tuner.report.ways, {"one program": 4})
+        self.assertIn("it cannot be vectorised", str(tuner.report))
+        alone = self.search(
+            self.tuner(builder=lonely, kind=OneByOneTuner, project_name="alone"), **order
+        )
+        for one, other in zip(tuner.records.trials, alone.records.trials, strict=True):
+            self.assertAllClose(one.score, other.score, rtol=1e-4)
+
     def test_models_that_cannot_be_stacked_are_trained_by_fit_beside_those_that_can(self):
         def sometimes(hp):
             model = build(hp)
@@ -277,7 +294,11 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         again = self.search(tuner(on_epoch=interrupt), epochs=4)
         self.assertEqual(trained, [1, 2, 3, 4])  # no epoch twice
         whole = self.search(tuner(project_name="whole"), epochs=4)
-        for one, other in zip(self.rows(), self.rows(project="whole"), strict=True):
+        curves = [
+            sorted(self.rows(project=project), key=lambda row: (row["trial"], int(row["epoch"])))
+            for project in ("search", "whole")
+        ]
+        for one, other in zip(*curves, strict=True):
             self.assertEqual((one["trial"], one["epoch"]), (other["trial"], other["epoch"]))
             self.assertAllClose(float(one["loss"]), float(other["loss"]), rtol=1e-6)
         models = again.get_best_models(2) + whole.get_best_models(2)
