@@ -174,7 +174,8 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_models_that_cannot_be_vectorised_share_one_program_one_after_another(self):
         def lonely(hp):
-            model = keras.Sequential([keras.Input((2,)), Unvectorised(), *build(hp).layers])
+            first, *others = build(hp).layers
+            model = keras.Sequential([keras.Input((2,)), first, Unvectorised(), *others])
             model.compile("sgd", build(hp).loss, metrics=["accuracy"])
             return model
 
