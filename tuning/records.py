@@ -172,8 +172,8 @@ class Records:
         return record
 
     def _show(self, record, curve):
-        objective = self.objective
-        names = (objective.name, objective.direction)
+        decides = None if record.score is None else self.objective.name  # as in `trials.csv`
+        names = (decides, self.objective.direction)
         self.rows.end(record.trial, record.status, curve, *names, score=record.score)
 
 
