@@ -16,7 +16,7 @@ SCALES = {
 }
 MOST_TICKS = 5
 MOST_LETTERS = 14
-MARGIN = 0.06
+MARGIN = 0.08
 SPREAD = 0.25
 BESIDE = 0.08
 """How far beside the scale a value lies that is outside its range, a default perhaps."""

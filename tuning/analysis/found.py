@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +81,21 @@ class Found:
 
 
 def is_search(folder):
-    """Whether a folder holds the records of a search, be they empty still."""
+    """Whether a folder holds the records of a search, which may have ended no trial yet."""
     return (folder / TRIALS).exists() or _search_file(folder) is not None
+
+
+def searches_in(folder):
+    """The folders of all searches in a folder, at any depth, in order; the folder itself if it is.
+
+    Args:
+        folder: Any folder.
+    """
+    for path, names, _ in os.walk(folder):
+        names.sort()
+        if is_search(Path(path)):
+            names.clear()  # what is in it is its own
+            yield Path(path)
 
 
 def read(folder):
@@ -89,7 +103,7 @@ def read(folder):
 
     Args:
         folder: Folder of `trials.csv`, `curves.csv` and, if it was a recipe, `summary.json`;
-            `search.json` lies there or one folder deeper.
+            `search.json` lies there or in the folder `trials`.
 
     Returns:
         A `Found`; without trials if there is nothing to read.
@@ -116,10 +130,8 @@ def is_number(value):
 
 
 def _search_file(folder):
-    return next(
-        (path for path in (folder / SEARCH, *sorted(folder.glob(f"*/{SEARCH}"))) if path.exists()),
-        None,
-    )
+    paths = (folder / SEARCH, folder / "trials" / SEARCH)
+    return next((path for path in paths if path.exists()), None)
 
 
 def _json(path):
@@ -197,5 +209,9 @@ def _finalists(summary):
     return {
         str(entry.get("trial")): entry["accuracies"]
         for entry in (entries if isinstance(entries, list) else [])
-        if isinstance(entry, dict) and isinstance(entry.get("accuracies"), list)
+        if isinstance(entry, dict) and _are_numbers(entry.get("accuracies"))
     }
+
+
+def _are_numbers(values):
+    return isinstance(values, list) and all(map(is_number, values))
