@@ -58,7 +58,7 @@ def _write_trial(records, trial, random, direction):
     diverges = values["learning_rate"] > 0.7
     curve = [] if diverges else _curve(values, random)
     for epoch, accuracy in enumerate(curve, start=1):
-        metrics = {"loss": 2 * (1 - accuracy), "val_accuracy": accuracy}
+        metrics = {"loss": 2 * (1 - accuracy), "accuracy": accuracy, "val_accuracy": accuracy}
         records.epoch(trial, epoch, metrics | {"val_loss": 0.02 + 2.5 * (1 - accuracy)})
     best = max(curve, default=None)
     score = best if best is None or direction == "max" else 0.02 + 2.5 * (1 - best)

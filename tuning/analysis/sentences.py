@@ -20,14 +20,12 @@ def best_trial(found):
     if not found.scored:
         return heading + "No trial has a score yet.\n"
     best = found.scored[0]
-    rows = [
-        (f"best {_plain(found.objective)}", f"**{best.score:.4g}**"),
-        ("trial", f"{_plain(best.trial)}, epoch {best.best_epoch or '?'}"),
-    ]
+    headings = (f"best {found.objective}", f"{best.score:.4f}")
+    rows = [("trial", f"{best.trial}, epoch {best.best_epoch or '?'}")]
     if best.trial in found.finalists:
         rows.append(("with other seeds", _again(found, best.trial)))
     rows += [(name, _text(value)) for name, value in best.values.items()]
-    return heading + _table(("", ""), rows)
+    return heading + _table(headings, rows)
 
 
 def top_ten(found):

@@ -10,9 +10,10 @@ from tuning import pictures as drawn
 from tuning.analysis import pictures, read, sentences
 from tuning.dashboard import event_file, events
 from tuning.dashboard.event_records import framed
+from tuning.dashboard.links import FINDINGS
 from tuning.files import write_atomically
 
-FOLDER, FIGURE = "analysis", "figure.png"
+FIGURE = "figure.png"
 PICTURES = {
     "1 learning curves": pictures.learning_curves,
     "2 importance": pictures.importance,
@@ -44,7 +45,7 @@ def write_findings(folder):
         *(events.text(tag, write(found)) for tag, write in TEXTS.items()),
         *(events.image(tag, drawn.pixels(draw(found)), 0) for tag, draw in PICTURES.items()),
     ]
-    _replace(folder / FOLDER, b"".join(map(framed, [events.version(), *shown])))
+    _replace(folder / FINDINGS, b"".join(map(framed, [events.version(), *shown])))
     drawn.save(pictures.overview(found), folder / FIGURE)
     return found
 
