@@ -21,7 +21,7 @@ OBJECTIVES = {
 }
 
 
-def write(folder, trials, direction="max", seed=0, in_tensorboard=False, name="made up"):
+def write(folder, trials, direction="max", seed=0, in_tensorboard=False, name="made up", failing=0):
     """Writes a random search of the classifier's space, by the project's own writers.
 
     The learning rate matters most, then the momentum; one trial in sixteen or so diverges.
@@ -33,6 +33,7 @@ def write(folder, trials, direction="max", seed=0, in_tensorboard=False, name="m
         seed: Integer.
         in_tensorboard: Whether each trial is a row there too.
         name: Name of the search.
+        failing: How many of the first trials fail, whatever their values.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,17 +46,17 @@ def write(folder, trials, direction="max", seed=0, in_tensorboard=False, name="m
     rows = TrialRows(folder / "tensorboard", name, {}) if in_tensorboard else None
     records = Records(folder, OBJECTIVES[direction], rows)
     for number in range(trials):
-        _write_trial(records, f"{number:04d}", random, direction)
+        _write_trial(records, f"{number:04d}", random, direction, number < failing)
 
 
-def _write_trial(records, trial, random, direction):
+def _write_trial(records, trial, random, direction, fails):
     hp = keras_tuner.HyperParameters()
     values = CLASSIFIER.declare(hp)
     for hyperparameter in CLASSIFIER:
         values[hyperparameter.name] = hyperparameter.range.from_unit(random.random())
     values = {name: getattr(value, "item", lambda v=value: v)() for name, value in values.items()}
     records.begin(trial, values)
-    diverges = values["learning_rate"] > 0.7
+    diverges = fails or values["learning_rate"] > 0.7
     curve = [] if diverges else _curve(values, random)
     for epoch, accuracy in enumerate(curve, start=1):
         metrics = {"loss": 2 * (1 - accuracy), "accuracy": accuracy, "val_accuracy": accuracy}

@@ -57,7 +57,7 @@ def _ends(found):
     counts = collections.Counter(trial.status.lower() or "unknown" for trial in found.trials)
     parts = ", ".join(f"{number:,} {status}" for status, number in counts.items())
     seconds = float(found.seconds[-1]) if found.trials else 0.0
-    rate = f"; {seconds:,.0f} s of training, {len(found.trials) / seconds:.3g} trials per second"
+    rate = f"; {seconds:,.0f} s of training, {len(found.trials) / seconds:.2f} trials per second"
     return f"{len(found.trials):,} trials" + (f": {parts}" if parts else "") + rate * (seconds > 0)
 
 

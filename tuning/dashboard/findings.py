@@ -15,12 +15,12 @@ from tuning.files import write_atomically
 
 FIGURE = "figure.png"
 PICTURES = {
-    "1 learning curves": pictures.learning_curves,
-    "2 importance": pictures.importance,
-    "3 slices": pictures.score_slices,
-    "4 two together": pictures.two_together,
+    "search/1 learning curves": pictures.learning_curves,
+    "search/2 importance": pictures.importance,
+    "search/3 slices": pictures.score_slices,
+    "search/4 two together": pictures.two_together,
 }
-TEXTS = {"1 best trial": sentences.best_trial, "2 top ten": sentences.top_ten}
+TEXTS = {"search/1 best trial": sentences.best_trial, "search/2 top ten": sentences.top_ten}
 
 
 def write_findings(folder):
