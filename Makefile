@@ -41,6 +41,9 @@ caviar: $(VENV)/installed  ## train 256 settings at once and compare them
 predict: $(VENV)/installed  ## predict with a trained model: ARGS="--model runs/.../model.keras --input new.csv"
 	$(BIN)/python -m recipes.predict $(ARGS)
 
+analysis: $(VENV)/installed  ## draw what searches found so far, finished or killed: ARGS="--run-directory runs/search/..."
+	$(BIN)/python -m recipes.analysis $(ARGS)
+
 tensorboard: $(VENV)/installed  ## show all searches and trainings on http://127.0.0.1:6006
 	$(BIN)/python -m recipes.tensorboard $(ARGS)
 
@@ -72,4 +75,4 @@ clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install train search caviar predict tensorboard pictures bench stress test lint format clean
+.PHONY: help install train search caviar predict analysis tensorboard pictures bench stress test lint format clean

@@ -36,6 +36,7 @@ from recipes.ingredients.run_directory import RunSettings, open_run
 from recipes.ingredients.search_report import advice, print_findings, trials_table
 from recipes.ingredients.space import SpaceSettings, search_space
 from tuning import OneByOneTuner, StackedTuner, first_order_importance, oracles, own_name
+from tuning.dashboard.findings import write_findings
 
 STRATEGIES = {
     "random": oracles.RandomOracle,
@@ -267,7 +268,9 @@ def report(settings, space, trials, finalists, evaluation, seconds, data, direct
         "data_fingerprint": data.fingerprint,
     }
     console.print(trials_table(trials))
-    return print_summary(directory.finish(summary), directory.path)
+    summary = directory.finish(summary)
+    write_findings(directory.path)
+    return print_summary(summary, directory.path)
 
 
 def print_summary(summary, path):

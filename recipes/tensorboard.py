@@ -23,6 +23,11 @@ from tuning.dashboard import links, server
 from tuning.dashboard.log_directory import Reader
 
 MOST_LINKS = 10
+VIEWS = {
+    "best of each search": "text",
+    "course of each search": "scalars",
+    "pictures of each search": "images",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,13 +101,15 @@ def launch(reader, settings):
 
 
 def print_links(url, found, logdir):
-    """Prints a link for the table, and one for the curves of each search and of the trainings."""
+    """Prints links: the table, what searches found, the curves of each search and of trainings."""
     runs = defaultdict(list)
     for name, row in found.rows.items():
         runs[row.get("search")].append(name)
     if not runs:
         console.print(f"nothing to show yet in {logdir}: make train or make search, then reload")
     lines = {f"all rows ({len(found.rows):,})": links.table(url)}
+    if findings := [run for run in found.tags if Path(run).name == links.FINDINGS]:
+        lines |= {text: links.findings(url, view, findings) for text, view in VIEWS.items()}
     for search in sorted(runs, key=str)[-MOST_LINKS:]:  # of dated names the latest
         link, selected = links.curves(url, runs[search], list(found.tags))
         hint = "" if selected else "  (tick the box above the list of runs)"

@@ -33,6 +33,7 @@ from recipes.ingredients.evaluation import evaluate
 from recipes.ingredients.progress import EpochProgress
 from recipes.ingredients.run_directory import RUNS, RunSettings, open_run
 from tuning.dashboard import EventFile
+from tuning.pictures import save
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +152,7 @@ def draw(rows, evaluation, data, directory, events):
     """Writes `figure.png`, and the same pictures into TensorBoard."""
     images = data.test.x if isinstance(data.test.x, np.ndarray) and data.test.x.ndim > 2 else None
     page = figures.training_figure(rows, evaluation, data.class_names, images)
-    figures.save(page, directory.path / "figure.png")
+    save(page, directory.path / "figure.png")
     events.image("confusion_matrix", figures.confusion_figure(evaluation, data.class_names))
     if images is not None:
         mistakes = figures.mistakes_figure(evaluation, data.class_names, images)

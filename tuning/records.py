@@ -176,8 +176,8 @@ class Records:
         return record
 
     def _show(self, record, curve):
-        objective = self.objective
-        names = (objective.name, objective.direction)
+        decides = None if record.score is None else self.objective.name  # as in `trials.csv`
+        names = (decides, self.objective.direction)
         self.rows.end(record.trial, record.status, curve, *names, score=record.score)
 
 
@@ -192,6 +192,21 @@ def _numbers(row):
     return numbers | whole
 
 
+def whole_rows(path):
+    """All whole rows of a CSV file, which a kill may have cut and a process may be writing.
+
+    Args:
+        path: The file; one that does not exist has no rows.
+
+    Returns:
+        List of `{column: text}`.
+    """
+    if not path.exists():
+        return []
+    text, end, _ = path.read_text().rpartition("\n")
+    return list(csv.DictReader(io.StringIO(text + end)))
+
+
 class _Table:
     """A CSV file that grows by rows, and now and then by a column."""
 
@@ -203,11 +218,7 @@ class _Table:
                 self.columns = next(csv.reader(file), [])
 
     def rows(self):
-        """All whole rows."""
-        if not self.path.exists():
-            return []
-        text, end, _ = self.path.read_text().rpartition("\n")
-        return list(csv.DictReader(io.StringIO(text + end)))
+        return whole_rows(self.path)
 
     def replace(self, rows):
         """Writes these rows and no others."""

@@ -1,37 +1,13 @@
 """Pictures of a training: its curves, its confusion matrix, its worst mistakes."""
 
-import contextlib
-import warnings
-
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from tuning.pictures import pixels
+
 MOST_NUMBERED_CLASSES = 20
 MISTAKES = 12
-
-
-def pixels(figure):
-    """Draws a figure: `(height, width, 4)`, uint8."""
-    canvas = FigureCanvasAgg(figure)
-    with missing_letters_allowed():
-        canvas.draw()
-    return np.asarray(canvas.buffer_rgba())
-
-
-def save(figure, path):
-    """Writes a figure as PNG."""
-    with missing_letters_allowed():
-        figure.savefig(path, dpi=120)
-
-
-@contextlib.contextmanager
-def missing_letters_allowed():
-    """Matplotlib's own font lacks many scripts; it draws boxes for them, and warns of each."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        yield
 
 
 def training_figure(rows, evaluation, class_names, images):

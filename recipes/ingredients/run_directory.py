@@ -25,7 +25,7 @@ RUNS = Path("runs")
 FINGERPRINT = "data_fingerprint"
 OWN_FILES = (
     *("settings.json", "summary.json", "curves.csv", "trials.csv", "checkpoint.npz"),
-    *("model.keras", "figure.png", "tensorboard", "trials"),
+    *("model.keras", "figure.png", "tensorboard", "trials", "analysis"),
 )
 
 

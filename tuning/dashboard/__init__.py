@@ -1,6 +1,7 @@
 """What TensorBoard shows of runs and searches: the only folder that imports tensorboard.
 
-`tuning.dashboard.server` serves it; who only writes need not wait for that import.
+`tuning.dashboard.server` serves it and `tuning.dashboard.findings` draws what a search found; who
+only writes trials need not wait for their imports.
 """
 
 from tuning.dashboard.event_file import EventFile

@@ -53,7 +53,7 @@ class EventFile:
 
         Args:
             rows: For each epoch `{"epoch": its number from 1, name: number}`.
-            objective: Name of the metric that decides.
+            objective: Name of the metric that decides; None if no epoch counts.
             direction: `"max"` or `"min"`.
             score: What `objective` ends with; the best of all epochs if None.
         """

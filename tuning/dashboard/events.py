@@ -1,4 +1,4 @@
-"""What an event file can say: its version, a row of HParams, numbers, pictures."""
+"""What an event file can say: its version, a row of HParams, numbers, texts, pictures."""
 
 import math
 import time
@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.util import tensor_util
 
 LARGEST = float(np.finfo(np.float32).max)  # an event holds float32: beyond, a number is infinite
@@ -62,19 +63,20 @@ def hparams(tag, content):
     return _event(0, value)
 
 
-def scalars(step, values):
+def scalars(step, values, wall_time=None):
     """Points of curves, without what is None or not finite.
 
     Args:
         step: Place on the horizontal axis.
         values: `{tag: number}`.
+        wall_time: Seconds since 1970, of the axis of time; now if None.
     """
     points = [
         summary_pb2.Summary.Value(tag=tag, simple_value=float(value))
         for tag, value in values.items()
         if is_finite(value)
     ]
-    return _event(step, *points)
+    return _event(step, *points, wall_time=wall_time)
 
 
 def by_tag(row):
@@ -97,6 +99,13 @@ def is_finite(value):
     return value is not None and abs(value) <= LARGEST
 
 
+def text(tag, markdown):
+    """A text that is shown as Markdown."""
+    content = tensor_util.make_tensor_proto(np.array(markdown.encode(), object))
+    about = text_metadata.create_summary_metadata(display_name=None, description="")
+    return _event(0, summary_pb2.Summary.Value(tag=tag, metadata=about, tensor=content))
+
+
 def image(tag, pixels, step):
     """A picture: `(height, width, 3 or 4)`, uint8."""
     height, width = (str(size).encode() for size in pixels.shape[:2])
@@ -109,6 +118,6 @@ def image(tag, pixels, step):
     return _event(step, value)
 
 
-def _event(step, *values):
+def _event(step, *values, wall_time=None):
     summary = summary_pb2.Summary(value=values)
-    return event_pb2.Event(wall_time=time.time(), step=step, summary=summary)
+    return event_pb2.Event(wall_time=wall_time or time.time(), step=step, summary=summary)

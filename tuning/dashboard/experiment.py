@@ -77,16 +77,21 @@ def _column(name, values, declared, is_first):
 
 
 def _metrics(found):
-    """Pairs of group and tag; the group is where a curve lies within the run that has the row."""
-    pairs = set()
+    """Pairs of group and tag that all rows with an objective have.
+
+    Parallel coordinates draw no line for a row that lacks one of the metrics. The group is where a
+    curve lies within the run that has the row.
+    """
+    pairs = {}
     for run, tags in found.tags.items():
         parent = run
         while parent and parent not in found.rows:
             parent = os.path.dirname(parent)  # noqa: PTH120  a run's name is no path of a file
         if parent:
             group = "" if parent == run else os.path.relpath(run, parent)
-            pairs |= {(group, tag) for tag in tags}
-    return pairs
+            pairs.setdefault(parent, set()).update((group, tag) for tag in tags)
+    with_objective = [each for each in pairs.values() if ("", OBJECTIVE) in each]
+    return set.intersection(*with_objective) if with_objective else set().union(*pairs.values())
 
 
 def _metric_order(pair):

@@ -5,7 +5,9 @@ import re
 from urllib.parse import quote
 
 MOST_RUNS = 500  # with more in all, Time Series selects none, filtered or not
-MOST_SELECTED = 40  # Scalars selects those that pass the filter, if they are no more
+MOST_SELECTED = 40  # Scalars, Images and Text select those that pass the filter, if no more
+FINDINGS = "analysis"
+"""The last part of the name of each run that shows what a search found."""
 
 
 def table(url):
@@ -28,6 +30,21 @@ def curves(url, runs, all_runs):
     if len(all_runs) > MOST_RUNS and len(runs) <= MOST_SELECTED:
         return f"{url}#scalars&regexInput={pattern}", True
     return f"{url}?runFilter={pattern}#timeseries", len(all_runs) <= MOST_RUNS
+
+
+def findings(url, view, runs):
+    """What searches found, of the last 40 if there are more.
+
+    Args:
+        url: Address of the page, ending in `/`.
+        view: `"scalars"`, `"images"` or `"text"`.
+        runs: Names of the runs that `tuning.dashboard.findings` wrote.
+    """
+    pattern = f"(^|/){FINDINGS}$"  # lets those pass too that are written meanwhile
+    if len(runs) > MOST_SELECTED:
+        pattern = "|".join(map(_exactly, sorted(runs)[-MOST_SELECTED:]))
+    more = f"&tagFilter={quote('^by ')}&_smoothingWeight=0" if view == "scalars" else ""
+    return f"{url}#{view}&regexInput={quote(pattern, safe='')}{more}"
 
 
 def _pattern(runs, all_runs):

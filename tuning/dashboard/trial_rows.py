@@ -42,7 +42,7 @@ class TrialRows:
             status: `"COMPLETED"`, or any other for a failure.
             curve: For each epoch since `begin` `{"epoch": its number from 1, name: number}`, and
                 `"execution"` if the trial was trained several times; the first time is drawn.
-            objective: Name of the metric that decides.
+            objective: Name of the metric that decides; None if no epoch counts.
             direction: `"max"` or `"min"`.
             score: The trial's objective; the best of its epochs if None.
         """

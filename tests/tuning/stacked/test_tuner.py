@@ -12,7 +12,6 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from recipes.ingredients.batches import ShuffledBatches
-from tests.tuning.stacked.test_fallback import Unvectorised
 from tuning import OneByOneTuner, StackedTuner
 from tuning.oracles import HyperbandOracle, RandomOracle
 from tuning.pruning import MedianRule, SuccessiveHalving
@@ -174,9 +173,9 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_models_that_cannot_be_vectorised_share_one_program_one_after_another(self):
         def lonely(hp):
-            first, *others = build(hp).layers
-            model = keras.Sequential([keras.Input((2,)), first, Unvectorised(), *others])
-            model.compile("sgd", build(hp).loss, metrics=["accuracy"])
+            layers = keras.layers.Reshape((2, 1)), keras.layers.SimpleRNN(3), keras.layers.Dense(2)
+            model = keras.Sequential([keras.Input((2,)), *layers])
+            model.compile(build(hp).optimizer, build(hp).loss, metrics=["accuracy"])
             return model
 
         order = {"shuffle": False, "batch_size": 16}
