@@ -68,7 +68,7 @@ class Grouping:
     """
 
     def __init__(self, data, jit_compile=True):
-        self._data, self._jit_compile = data, jit_compile
+        self._data, self.jit_compile = data, jit_compile
         self._treatments, self._programs, self._widths = Treatments(), {}, {}
 
     def group(self, models, batch_sizes):
@@ -119,13 +119,14 @@ class Grouping:
         losses = tuple((k, _describe(v)) for k, v in sorted(losses_of(model).items()))
         return skeleton, (skeleton.key, rule, losses)
 
-    def program(self, group, vectorized=True):
+    def program(self, group, vectorized=True, jit_compile=None):
         """The program that trains a group; the same one for groups of the same template.
 
         Args:
             group: `Group`.
             vectorized: Whether its trials are computed side by side. If not, it is of one trial,
                 and trials of the same widths share the program one after another. Default True.
+            jit_compile: Whether XLA compiles it; by default as the grouping says.
 
         Returns:
             `Program`.
@@ -138,7 +139,8 @@ class Grouping:
             for skeleton in group.skeletons:
                 self._widen(group.key, skeleton)
             widths = rounded(self._widths[group.key])
-        key = group.key, tuple(widths.items()), vectorized
+        jit_compile = self.jit_compile if jit_compile is None else jit_compile
+        key = group.key, tuple(widths.items()), vectorized, jit_compile
         if key not in self._programs:
             model = group.models[0]
             try:
@@ -150,7 +152,7 @@ class Grouping:
                 rule_of(model.optimizer),
                 losses_of(model),
                 self._data.labels,
-                self._jit_compile,
+                jit_compile,
                 vectorized,
             )
         return self._programs[key]

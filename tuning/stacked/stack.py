@@ -98,7 +98,8 @@ class Stack:
             if self.validation is not None:
                 self.evaluate(self.validation, steps=0)
         except Exception as error:  # whatever TensorFlow has against it
-            raise NotStackable(f"it cannot be compiled: {error}") from error
+            first = str(error).strip().partition("\n")[0]
+            raise NotStackable(f"it cannot be compiled: {first[:160]}") from error
 
     def evaluate(self, data, steps=None):
         """Evaluates every trial.

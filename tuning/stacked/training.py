@@ -36,17 +36,28 @@ class StackTraining:
         """Why these members cannot be stacked, once that is known."""
 
     def prepare(self):
-        """Checks the first batch and compiles; another thread may do so beforehand."""
-        try:
-            program = self._grouping.program(self.group, vectorized=not self.refusal)
-            self.objection = self._check(program)
+        """Checks the first batch and compiles; another thread may do so beforehand.
+
+        What XLA cannot compile (a recurrent layer, say) is tried as TensorFlow's graph.
+        """
+        for jit_compile in dict.fromkeys((self._grouping.jit_compile, False)):
+            began = time.monotonic()
+            self.objection = self._objection(jit_compile)
             if not self.objection:
-                self._stack = self._stacked(program)
-                began = time.monotonic()
-                self._stack.compile()
                 self._seconds_to_compile = time.monotonic() - began
+                return
+
+    def _objection(self, jit_compile):
+        """Makes the stack; why that cannot be, or None."""
+        try:
+            program = self._grouping.program(self.group, not self.refusal, jit_compile)
+            if objection := self._check(program):
+                return objection
+            self._stack = self._stacked(program)
+            self._stack.compile()
         except NotStackable as reason:
-            self.objection = str(reason)
+            return str(reason)
+        return None
 
     def one_after_another(self):
         """A `StackTraining` for each member; those of equal widths share one program."""

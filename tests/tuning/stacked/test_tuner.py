@@ -171,17 +171,38 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(tuner.report.ways, {"fit": 4})
         self.assertLen(self.rows(), 12)
 
-    def test_models_that_cannot_be_vectorised_share_one_program_one_after_another(self):
-        def lonely(hp):
+    def test_what_the_compiler_cannot_do_is_stacked_as_a_graph(self):
+        def recurrent(hp):
             layers = keras.layers.Reshape((2, 1)), keras.layers.SimpleRNN(3), keras.layers.Dense(2)
             model = keras.Sequential([keras.Input((2,)), *layers])
             model.compile(build(hp).optimizer, build(hp).loss, metrics=["accuracy"])
             return model
 
+        tuner = self.search(self.tuner(builder=recurrent, jit_compile=True))
+        self.assertEqual(tuner.report.ways, {"stacked": 4}, str(tuner.report))
+
+    def test_models_that_cannot_be_vectorised_share_one_program_one_after_another(self):
+        class Lonely(keras.layers.Layer):
+            """Has an operation that neither the vectoriser nor XLA knows."""
+
+            def call(self, inputs):
+                first = tf.raw_ops.Unique(x=tf.reshape(tf.stop_gradient(inputs), [-1]))[0][0]
+                return inputs + 1e-6 * first
+
+            def compute_output_shape(self, shape):
+                return shape
+
+        def lonely(hp):
+            model = build(hp)
+            first, *others = model.layers
+            lonely = keras.Sequential([keras.Input((2,)), first, Lonely(), *others])
+            lonely.compile(model.optimizer, model.loss, metrics=["accuracy"])
+            return lonely
+
         order = {"shuffle": False, "batch_size": 16}
-        tuner = self.search(self.tuner(builder=lonely), **order)
-        self.assertEqual(tuner.report.ways, {"one program": 4})
-        self.assertIn("it cannot be vectorised", str(tuner.report))
+        tuner = self.search(self.tuner(builder=lonely, jit_compile=True), **order)
+        self.assertEqual(tuner.report.ways, {"one program": 4}, str(tuner.report))
+        self.assertRegex(str(tuner.report), "it cannot be vectorised")
         alone = self.search(
             self.tuner(builder=lonely, kind=OneByOneTuner, project_name="alone"), **order
         )
