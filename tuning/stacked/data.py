@@ -38,6 +38,35 @@ class Data:
         """The tensor, or nest of tensors, of labels."""
         return self.arrays[1]
 
+    def order(self, shuffle, seed, epoch):
+        """The order in which an epoch goes through the examples: `default_rng([seed, epoch])`.
+
+        Args:
+            shuffle: Whether it is another one than theirs.
+            seed: Integer.
+            epoch: Number of the epoch, from 0.
+        """
+        if not shuffle:
+            return np.arange(self.examples)
+        return np.random.default_rng([seed, epoch]).permutation(self.examples)
+
+    def batches(self, order, batch_size):
+        """Goes through the examples.
+
+        Args:
+            order: What `order` returned; None for theirs.
+            batch_size: Examples a batch; the last one holds the rest.
+
+        Yields:
+            `(arrays, rows)`: tensors, and which rows make up each batch, `(steps, examples)`.
+        """
+        for rows in batches_of(np.arange(self.examples) if order is None else order, batch_size):
+            yield self.arrays, rows
+
+    def evaluation_batch_size(self, most):
+        """A batch size for evaluation, up to `most`, for which little is compiled."""
+        return min(self.examples, most)
+
     def first(self, examples):
         """The first examples, as `(x, y)` or `(x, y, sample_weight)`."""
         return tf.nest.map_structure(lambda array: array[:examples], self.arrays)

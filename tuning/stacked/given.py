@@ -11,6 +11,7 @@ from keras.src.trainers.data_adapters.array_slicing import train_validation_spli
 
 from tuning.stacked.data import Data
 from tuning.stacked.errors import NotStackable
+from tuning.stacked.stream import Stream
 
 SIGNATURE = inspect.signature(keras.Model.fit)
 WITHOUT_EFFECT = ("self", "verbose", "validation_batch_size")
@@ -26,8 +27,8 @@ READERS = (keras.callbacks.EarlyStopping, keras.callbacks.TerminateOnNaN)
 class Given:
     """Data on the device, and how long and in which order to go through them."""
 
-    training: Data
-    validation: Data | None
+    training: Data | Stream
+    validation: Data | Stream | None
     batch_size: int
     first_epoch: int
     """Epochs before the first one, 0 mostly."""
@@ -64,16 +65,45 @@ def read(arguments, named):
         raise NotStackable(f"search was given callbacks that want a model: {', '.join(others)}")
     if given.get("shuffle") == "batch":
         raise NotStackable("search was given shuffle='batch'")
-    training, validation = _split(given)
+    if isinstance(given["x"], tf.data.Dataset):
+        training, validation = _streams(given)
+    else:
+        training, validation = _split(given)
+        training = Data(*training)
+        validation = None if validation is None else _as_data(validation)
     return Given(
-        training=Data(*training),
-        validation=None if validation is None else Data(*validation),
-        batch_size=given.get("batch_size") or 32,
+        training=training,
+        validation=validation,
+        batch_size=given.get("batch_size") or getattr(training, "batch_size", 32),
         first_epoch=given.get("initial_epoch", 0),
         epochs=given.get("epochs", 1),
         shuffle=given.get("shuffle", True),
         callbacks=callbacks,
     )
+
+
+def _streams(given):
+    """Training part and validation part of a search that was given a data set."""
+    for name in ("y", "sample_weight", "class_weight", "validation_split", "batch_size"):
+        if given.get(name) is not None and given[name] is not SIGNATURE.parameters[name].default:
+            raise NotStackable(f"search was given {name} beside a data set")
+    try:
+        validation = given.get("validation_data")
+        return Stream(given["x"]), None if validation is None else _as_data(validation)
+    except ValueError as error:
+        raise NotStackable(
+            f"search was given a data set that is none of batches: {error}"
+        ) from None
+
+
+def _as_data(validation):
+    if isinstance(validation, tf.data.Dataset):
+        return Stream(validation)
+    if not isinstance(validation, tuple | list) or not all(
+        array is None or _is_array(array) for array in tf.nest.flatten(validation)
+    ):
+        raise NotStackable("search was given validation_data that are no arrays and no data set")
+    return Data(*validation)
 
 
 def _split(given):
@@ -88,13 +118,8 @@ def _split(given):
         weights = np.asarray(
             data_adapter_utils.class_weight_to_sample_weights(np.asarray(y), given["class_weight"])
         )
-    validation = given.get("validation_data")
-    if validation is not None:
-        if not isinstance(validation, tuple | list) or not all(
-            _is_array(array) for array in tf.nest.flatten(validation)
-        ):
-            raise NotStackable("search was given validation_data that are no arrays")
-        return (x, y, weights), tuple(validation)
+    if given.get("validation_data") is not None:
+        return (x, y, weights), given["validation_data"]
     if given.get("validation_split"):
         return train_validation_split((x, y, weights), given["validation_split"])
     return (x, y, weights), None

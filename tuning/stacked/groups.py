@@ -5,14 +5,19 @@ import inspect
 import json
 
 import keras
+import numpy as np
 
 from tuning.stacked.errors import NotStackable
+from tuning.stacked.memory import trials_within
 from tuning.stacked.optimizers import rule_of
 from tuning.stacked.program import Program
 from tuning.stacked.schedules import LearningRates
 from tuning.stacked.skeleton import Skeleton
 from tuning.stacked.template import Template, rounded
 from tuning.stacked.treatments import Treatments
+
+MOST = 512
+"""Trials of one stack; beyond, compiling takes longer and running gets no faster."""
 
 
 @dataclasses.dataclass
@@ -118,6 +123,21 @@ class Grouping:
             raise NotStackable("it has no trainable weights")
         losses = tuple((k, _describe(v)) for k, v in sorted(losses_of(model).items()))
         return skeleton, (skeleton.key, rule, losses)
+
+    def within(self, memory, group):
+        """Parts of a group, equally large, that fit into memory.
+
+        Args:
+            memory: Bytes.
+            group: `Group`.
+
+        Returns:
+            List of `Group`.
+        """
+        widths = rounded(self._widths[group.key])
+        most = trials_within(memory, group.skeletons[0], widths, group.batch_size)
+        parts = -(-len(group) // min(most, MOST))
+        return [group.part(part) for part in np.array_split(np.arange(len(group)), parts)]
 
     def program(self, group, vectorized=True, jit_compile=None):
         """The program that trains a group; the same one for groups of the same template.

@@ -3,7 +3,6 @@
 import numpy as np
 import tensorflow as tf
 
-from tuning.stacked.data import batches_of
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.place import Place
 
@@ -53,16 +52,16 @@ class Stack:
         """Trains every trial on every example once, then evaluates it.
 
         Args:
-            order: The examples' numbers, in the order in which they are trained on.
+            order: What the data's `order` returned, or the examples' numbers in another order.
             seed: Integer that decides what random layers draw in this epoch.
 
         Returns:
             `{name: (trials,) array}` with the names and values that Keras's `fit` logs.
         """
         state, done = self._with_fresh_metrics(), 0
-        for batches in batches_of(order, self.batch_size):
-            state, logs = self._train(state, batches, len(batches), seed, done)
-            done += len(batches)
+        for arrays, rows in self.data.batches(order, self.batch_size):
+            state, logs = self._train(state, arrays, rows, len(rows), seed, done)
+            done += len(rows)
         self._state = {name: value for name, value in state.items() if name != "metrics"}
         for place in self._places:
             place.iterations += done
@@ -74,13 +73,13 @@ class Stack:
     def _with_fresh_metrics(self):
         return self._state | {"metrics": self.program.fresh_metrics(len(self))}
 
-    def _train(self, state, batches, steps, seed, done):
-        rates = [place.rates.at(place.iterations + done, len(batches)) for place in self._places]
+    def _train(self, state, arrays, rows, steps, seed, done):
+        rates = [place.rates.at(place.iterations + done, len(rows)) for place in self._places]
         return self.program.train(
             state,
             self._constants,
-            self.data.arrays,
-            tf.constant(batches),
+            arrays,
+            tf.constant(rows),
             tf.constant(steps),
             tf.constant(np.stack(rates, axis=1), self.program.number_type),
             tf.constant([seed, done], tf.int64),
@@ -93,8 +92,8 @@ class Stack:
             NotStackable: If the compiler cannot.
         """
         try:
-            for batches in batches_of(range(self.data.examples), self.batch_size):
-                self._train(self._with_fresh_metrics(), batches, 0, 0, 0)
+            for arrays, rows in self.data.batches(None, self.batch_size):
+                self._train(self._with_fresh_metrics(), arrays, rows, 0, 0, 0)
             if self.validation is not None:
                 self.evaluate(self.validation, steps=0)
         except Exception as error:  # whatever TensorFlow has against it
@@ -112,10 +111,10 @@ class Stack:
             `{name: (trials,) array}`.
         """
         state = self._with_fresh_metrics()
-        for batches in batches_of(range(data.examples), self._validation_batch_size):
-            count = len(batches) if steps is None else steps
+        for arrays, rows in data.batches(None, self._validation_batch_size):
+            count = len(rows) if steps is None else steps
             state, logs = self.program.evaluate(
-                state, data.arrays, tf.constant(batches), tf.constant(count)
+                state, arrays, tf.constant(rows), tf.constant(count)
             )
         return {name: value.numpy() for name, value in logs.items()}
 

@@ -84,6 +84,7 @@ class StackTraining:
     def _stacked(self, program):
         group, work = self.group, self.work
         places, validation = padded_places(range(len(group))), work.validation
+        evaluated = validation and validation.evaluation_batch_size(EVALUATED_AT_ONCE)
         return Stack(
             program,
             [group.models[place] for place in places],
@@ -92,7 +93,7 @@ class StackTraining:
             work.training,
             validation,
             states=[self.members[place].state for place in places],
-            validation_batch_size=validation and min(validation.examples, EVALUATED_AT_ONCE),
+            validation_batch_size=evaluated,
         )
 
     def run(self):
@@ -103,7 +104,8 @@ class StackTraining:
                 member.snapshot = Snapshot(own, member.snapshot, member.score)
         for epoch in range(self.next_epoch, self.epochs):
             began = time.monotonic()
-            logs = self._stack.train_epoch(self._order(epoch), seed=epoch)
+            order = self.work.training.order(self.work.shuffle, self.tuner.seed, epoch)
+            logs = self._stack.train_epoch(order, seed=epoch)
             seconds = time.monotonic() - began
             self._note(logs, seconds / len(self._active))
             self.tuner.end_early(self._active)
@@ -130,13 +132,6 @@ class StackTraining:
         states = self._stack.states(range(len(self._active)))
         known = {id(member): state for member, state in zip(self._active, states, strict=True)}
         return [None if member.ended else known[id(member)] for member in self.members]
-
-    def _order(self, epoch):
-        """The order in which an epoch goes through the examples."""
-        examples = self.work.training.examples
-        if not self.work.shuffle:
-            return np.arange(examples)
-        return np.random.default_rng([self.tuner.seed, epoch]).permutation(examples)
 
     def _note(self, logs, seconds):
         """Takes in what an epoch came to; keeps the weights of those that may be the best few."""

@@ -20,6 +20,7 @@ from tuning.stacked.errors import NotStackable
 from tuning.stacked.groups import Grouping
 from tuning.stacked.lazy_variables import lazy_variables
 from tuning.stacked.member import Member
+from tuning.stacked.memory import default_limit
 from tuning.stacked.report import FIT, ONE_PROGRAM, STACKED, Report
 from tuning.stacked.training import StackTraining
 
@@ -38,7 +39,10 @@ class StackedTuner(OneByOneTuner):
     Args:
         oracle: Which trials to run.
         hypermodel: `keras_tuner.HyperModel`, or function from hyperparameters to a compiled model.
-        stack_size: The most trials that are taken from the oracle at a time. Default 256.
+        stack_size: The most trials that are taken from the oracle at a time. Default 1024; 8 of an
+            oracle whose every choice learns from the trials before it (Bayesian).
+        memory: Bytes that stacks may use; by default half of what is free. Groups that need more
+            are trained in parts.
         checkpoint_seconds: A stack in training is kept on the disk so often. Default 30.
         on_epoch: Function called after each epoch of a stack with the `StackTraining`.
         jit_compile: Whether XLA compiles the programs. Default True.
@@ -53,15 +57,20 @@ class StackedTuner(OneByOneTuner):
         oracle,
         hypermodel=None,
         *,
-        stack_size=256,
+        stack_size=None,
+        memory=None,
         jit_compile=True,
         checkpoint_seconds=30.0,
         on_epoch=None,
         **arguments,
     ):
-        if stack_size < 1:
-            raise ValueError(f"stack_size must be 1 or more. Received: stack_size={stack_size}.")
-        self.stack_size, self.jit_compile, self.report = stack_size, jit_compile, Report()
+        for limit, value in (("stack_size", stack_size), ("memory", memory)):
+            if value is not None and value < 1:
+                raise ValueError(f"{limit} must be 1 or more. Received: {limit}={value}.")
+        learns = isinstance(oracle, keras_tuner.oracles.BayesianOptimizationOracle)
+        self.stack_size = stack_size or (8 if learns else 1024)
+        self.memory = memory or default_limit()
+        self.jit_compile, self.report = jit_compile, Report()
         self.checkpoint_seconds, self.on_epoch = checkpoint_seconds, on_epoch or (lambda _: None)
         super().__init__(oracle, hypermodel, **arguments)
 
@@ -128,7 +137,8 @@ class StackedTuner(OneByOneTuner):
         trainings = [
             StackTraining(self, self._grouping, part, [members[p] for p in part.places], work)
             for group in groups
-            for part in parts_of(group, members, left)
+            for whole in parts_of(group, members, left)
+            for part in self._grouping.within(self.memory, whole)
         ]
         refused = self._run(trainings, built)
         alone = self._run([one for each in refused for one in each.one_after_another()], built)

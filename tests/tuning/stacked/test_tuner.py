@@ -3,6 +3,7 @@
 import collections
 import csv
 import math
+import unittest.mock
 from pathlib import Path
 
 import keras
@@ -284,6 +285,30 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         for one, other in zip(compacted, others, strict=True):
             self.assertEqual(one["trial"], other["trial"])
             self.assertAllClose(float(one["loss"]), float(other["loss"]), rtol=1e-5)
+
+    @parameterized.parameters(1, 10**6)
+    def test_a_data_set_is_streamed_through_the_same_program(self, bytes_at_once):
+        def dataset():
+            return tf.data.Dataset.from_tensor_slices((self.x, self.labels)).batch(16)
+
+        with unittest.mock.patch("tuning.stacked.stream.BYTES_AT_ONCE", bytes_at_once):
+            streamed = self.tuner()
+            streamed.search(
+                dataset(), validation_data=dataset(), epochs=2, shuffle=False, verbose=0
+            )
+        self.assertEqual(streamed.report.ways, {"stacked": 4}, str(streamed.report))
+        order = {"shuffle": False, "batch_size": 16}
+        arrays = self.search(self.tuner(project_name="arrays"), **order)
+        for one, other in zip(streamed.records.trials, arrays.records.trials, strict=True):
+            self.assertAllClose(one.score, other.score, rtol=1e-5)
+
+    def test_a_group_that_needs_more_memory_than_there_may_be_used_is_trained_in_parts(self):
+        sizes = []
+        oracle = RandomOracle(OBJECTIVE, max_trials=7, seed=1)
+        tuner = self.tuner(oracle, memory=1, on_epoch=lambda t: sizes.append(len(t.members)))
+        self.search(tuner, epochs=1)
+        self.assertEqual(sizes, [1] * 7)
+        self.assertEqual(tuner.report.ways, {"stacked": 7})
 
     def test_more_trials_than_places_are_trained_stack_after_stack(self):
         oracle = RandomOracle(OBJECTIVE, max_trials=7, seed=1)
