@@ -44,11 +44,20 @@ def take(browser, printed, into):
 
     browser.open(link("all rows"))
     browser.choose("PARALLEL COORDINATES VIEW")
+    choose_logarithm(browser, "learning_rate")
     settle(lambda: browser.drawn("g.foreground path"), "hparams")
     browser.open(link("course of each search"))
     settle(lambda: browser.drawn("path.line"), "course")
-    browser.open(link("pictures of each search"))
-    settle(lambda: browser.drawn("img"), "findings")
+
+
+def choose_logarithm(browser, name):
+    """Gives a hyperparameter the logarithmic axis that it is searched on."""
+
+    def buttons():
+        found = browser.all(f"#logScaleButton_{name}")
+        return [button for button in found if button.is_displayed()]
+
+    browser.wait_for(buttons, f"the scales of {name}")[0].click()
 
 
 if __name__ == "__main__":
