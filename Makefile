@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-BENCHMARKS := batch_norm search_quality event_files bookkeeping
+BENCHMARKS := batch_norm search_quality event_files bookkeeping dashboard
 FOLDERS := layers recipes tuning benchmarks tests
 
 help:  ## list the targets
@@ -47,10 +47,13 @@ analysis: $(VENV)/installed  ## draw what searches found so far, finished or kil
 tensorboard: $(VENV)/installed  ## show all searches and trainings on http://127.0.0.1:6006
 	$(BIN)/python -m recipes.tensorboard $(ARGS)
 
-pictures: $(VENV)/installed  ## make the README's pictures anew
+pictures: $(VENV)/installed-dev  ## make the README's pictures anew; those of the dashboard by Chromium
 	$(BIN)/python -m recipes.train --run-directory runs/pictures/train --overwrite
-	@mkdir -p pictures
+	$(BIN)/python -m recipes.search --run-directory runs/pictures/random --overwrite
+	$(BIN)/python -m recipes.search --run-directory runs/pictures/coarse-to-fine --strategy coarse-to-fine --overwrite
 	cp runs/pictures/train/figure.png pictures/train.png
+	cp runs/pictures/random/figure.png pictures/search.png
+	$(BIN)/python -m tests.tuning.dashboard.screenshots runs/pictures pictures
 
 bench: $(VENV)/installed-dev  ## measure the project beside its peers; ARGS="bookkeeping" runs one of the benchmarks
 	@set -e; for name in $(or $(ARGS),$(BENCHMARKS)); do \

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from recipes import search
 from recipes.ingredients.data import DataSettings
@@ -100,6 +101,14 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         search.main(self.settings())
         files = sorted((self.folder / "run/tensorboard").glob("*/events.out.tfevents*"))
         self.assertEqual([file.parent.name for file in files], list("0123"))
+
+    def test_what_it_found_is_drawn_with_the_finalists(self):
+        search.main(self.settings())
+        self.assertTrue((self.folder / "run/figure.png").is_file())
+        events = EventAccumulator(str(self.folder / "run/analysis")).Reload()
+        (card,) = events.Tensors("search/1 best trial")
+        self.assertIn("2 seeds", card.tensor_proto.string_val[0].decode())
+        self.assertLen(events.Scalars("by trial/best so far"), 4)
 
     def test_a_killed_search_goes_on_and_ends_with_the_trials_of_an_undisturbed_one(self):
         flags = ["--data", "iris", "--validation-share", "0.2", "--trials", "4", "--epochs", "1"]

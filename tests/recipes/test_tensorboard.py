@@ -13,8 +13,10 @@ from recipes.ingredients.command_line import console
 from recipes.ingredients.errors import BadInput
 from recipes.ingredients.run_directory import Run, RunSettings
 from recipes.tensorboard import Settings
+from tests.tuning import made_up_records
 from tests.tuning.dashboard.served import Served
 from tuning.dashboard import TrialRows
+from tuning.dashboard.findings import write_findings
 from tuning.dashboard.log_directory import Reader
 
 
@@ -50,6 +52,21 @@ class TensorBoardTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn("nothing to show yet", printed.get())
         self.assertIn("http://127.0.0.1:6006/#hparams", printed.get())
         self.assertEmpty(list(folder.iterdir()))
+
+    def test_there_are_links_to_what_searches_found_where_one_found_something(self):
+        folder = Path(self.create_tempdir().full_path)
+        for name in ("searched", "analysis"):  # of which one is the name of a search
+            made_up_records.write(folder / name, 4, in_tensorboard=True, name=name)
+        self.assertNotIn("of each search", self.links_to(folder))
+        write_findings(folder / "searched")
+        printed = self.links_to(folder)
+        for text, view in tensorboard.VIEWS.items():
+            self.assertRegex(printed, rf"{text} +http://here/#{view}&regexInput=")
+
+    def links_to(self, folder):
+        with console.capture() as printed:
+            tensorboard.print_links("http://here/", Reader(folder).read(), folder)
+        return printed.get()
 
     def test_a_training_has_a_row_with_its_settings_and_its_best_epoch(self):
         folder = Path(self.create_tempdir().full_path)

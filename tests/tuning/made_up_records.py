@@ -37,6 +37,8 @@ def write(folder, trials, direction="max", seed=0, in_tensorboard=False, name="m
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    for table in ("trials.csv", "curves.csv"):
+        (folder / table).unlink(missing_ok=True)
     random = np.random.default_rng(seed)
     hp = keras_tuner.HyperParameters()
     CLASSIFIER.declare(hp)

@@ -15,9 +15,8 @@ SCALES = {
     "logarithmic complement": LogarithmicComplement,
 }
 MOST_TICKS = 5
-MOST_LETTERS = 14
+MOST_LETTERS, LONGEST = 14, 26
 MARGIN = 0.08
-SPREAD = 0.25
 BESIDE = 0.08
 """How far beside the scale a value lies that is outside its range, a default perhaps."""
 
@@ -73,8 +72,9 @@ def axis_of(found, name):
     ticks += _outside(column[column > scale.high], 1 + BESIDE)
     named = next(text for text, kind in SCALES.items() if type(scale) is kind)
     is_whole = about.get("kind") == "int" and named == "linear"
-    room = SPREAD / (scale.high - scale.low) if is_whole else 0.0
-    return Axis(name if named == "linear" else f"{name} ({named})", places, ticks, room)
+    room = _room(1 / (scale.high - scale.low)) if is_whole else 0.0
+    label = shortened(name, LONGEST) + ("" if named == "linear" else f" ({named})")
+    return Axis(label, places, ticks, room)
 
 
 def _scale(about, column):
@@ -104,7 +104,7 @@ def _listed(name, about, values):
     place = {text: number * spacing if len(texts) > 1 else 0.5 for number, text in enumerate(texts)}
     places = np.array([math.nan if v is None else place[_text(v)] for v in values])
     ticks = [(place[text], shortened(text)) for text in texts]
-    return Axis(name, places, ticks, SPREAD * spacing)
+    return Axis(shortened(name, LONGEST), places, ticks, _room(spacing))
 
 
 def _text(value):
@@ -132,6 +132,10 @@ def _round(scale, kind):
     return [scale.nearest(to_number(tick)) for tick in ticks[::step]]
 
 
+def _room(spacing):
+    return min(0.25 * spacing, MARGIN)
+
+
 def _outside(values, place):
     distinct = np.unique(values)
     if not len(distinct):
@@ -139,8 +143,8 @@ def _outside(values, place):
     return [(place, f"{distinct[0]:.3g}" if len(distinct) == 1 else "beyond")]
 
 
-def shortened(text):
+def shortened(text, most=MOST_LETTERS):
     """A text that fits beside others, and in which matplotlib reads no mathematics."""
     text = " ".join(text.split())
-    text = text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
+    text = text if len(text) <= most else f"{text[: most - 1]}…"
     return text.replace("$", r"\$")

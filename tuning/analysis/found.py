@@ -114,7 +114,7 @@ def read(folder):
     entries = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
     hyperparameters = {entry["name"]: entry for entry in entries if "name" in entry}
     return Found(
-        search=str(about.get("search", folder.name)),
+        search=str(about.get("search") or folder.name),
         objective=str(about.get("objective", "score")),
         direction="min" if about.get("direction") == "min" else "max",
         trials=[_trial(row, hyperparameters) for row in _rows(folder / TRIALS)],

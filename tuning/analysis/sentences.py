@@ -54,11 +54,14 @@ def top_ten(found):
 
 def _ends(found):
     """`12 trials: 11 completed, 1 failed; 34 s of training, 0.35 trials per second`."""
-    counts = collections.Counter(trial.status.lower() or "unknown" for trial in found.trials)
-    parts = ", ".join(f"{number:,} {status}" for status, number in counts.items())
-    seconds = float(found.seconds[-1]) if found.trials else 0.0
-    rate = f"; {seconds:,.0f} s of training, {len(found.trials) / seconds:.2f} trials per second"
-    return f"{len(found.trials):,} trials" + (f": {parts}" if parts else "") + rate * (seconds > 0)
+    number, counts = len(found.trials), collections.Counter(t.status for t in found.trials)
+    sentence = f"{number:,} trials"
+    if number:
+        parts = [f"{n:,} {status.lower() or 'unknown'}" for status, n in sorted(counts.items())]
+        sentence += f": {', '.join(parts)}; {found.seconds[-1]:,.0f} s of training"
+    if number and found.seconds[-1] > 0:
+        sentence += f", {number / found.seconds[-1]:.2f} trials per second"
+    return sentence
 
 
 def _again(found, trial):

@@ -3,8 +3,9 @@
 from matplotlib.patches import Patch
 
 from tuning.analysis import scores
+from tuning.analysis.axis import shortened
 
-MOST = 16
+MOST, LONGEST = 16, 32
 PRIORITIES = {
     1: ("#d94801", "priority 1, first"),
     2: ("#fd8d3c", "priority 2"),
@@ -33,9 +34,9 @@ def draw(figure, axes, found):
         axes.plot((each.low, each.high), (place, place), color="black", linewidth=1.2)
         axes.plot((each.low, each.high), (place, place), "|", color="black", markersize=8)
         axes.plot(each.share, place, "o", color=colour, markeredgecolor="black", markersize=9)
-    axes.set_yticks(range(len(shown)), [each.name for each in shown])
+    axes.set_yticks(range(len(shown)), [shortened(each.name, LONGEST) for each in shown])
     axes.set(xlim=(-0.02, 1.02), ylim=(len(shown) - 0.4, -0.6))
-    axes.set_xlabel("share of the variance of the scores' ranks that it explains alone")
+    axes.set_xlabel("share of the variance of ranks, explained alone")
     of = "" if len(shown) == len(everything) else f", {MOST} of {len(everything)}"
     axes.set_title(f"Importance from {shown[0].trials:,} trials{of}, with 90 % intervals")
     axes.grid(axis="x", alpha=0.3)

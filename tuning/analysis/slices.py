@@ -32,8 +32,7 @@ def draw(figure, found):
             panel.axis("off")
             continue
         _draw_panel(panel, axis_of(found, names[number]), found, ends, order)
-        if number % columns == 0:
-            panel.set_ylabel(scores.label(found))
+    figure.supylabel(scores.label(found), fontsize="medium")
     whole = MaxNLocator(integer=True)
     bar = figure.colorbar(order, ax=panels, fraction=0.03, pad=0.01, ticks=whole)
     bar.set_label("number of the trial")

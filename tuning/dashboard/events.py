@@ -14,9 +14,13 @@ from tensorboard.util import tensor_util
 LARGEST = float(np.finfo(np.float32).max)  # an event holds float32: beyond, a number is infinite
 
 
-def version():
-    """The event that every event file begins with."""
-    return event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2")
+def version(wall_time=None):
+    """The event that every event file begins with.
+
+    Args:
+        wall_time: Seconds since 1970 at which the run began; now if None.
+    """
+    return event_pb2.Event(wall_time=wall_time or time.time(), file_version="brain.Event:2")
 
 
 def session_start(trial_id, values):

@@ -77,21 +77,34 @@ def _column(name, values, declared, is_first):
 
 
 def _metrics(found):
-    """Pairs of group and tag that all rows with an objective have.
+    """Pairs of group and tag that each search has.
 
-    Parallel coordinates draw no line for a row that lacks one of the metrics. The group is where a
-    curve lies within the run that has the row.
+    Parallel coordinates draw no line for a row that lacks one of the metrics; those that only some
+    searches have would hide all rows of the others.
     """
-    pairs = {}
+    pairs, of_searches = _pairs(found), defaultdict(set)
+    for run, of_run in pairs.items():
+        if ("", OBJECTIVE) in of_run:
+            of_searches[found.rows[run].get("search")] |= of_run
+    if of_searches:
+        return set.intersection(*of_searches.values())
+    return set().union(*pairs.values())
+
+
+def _pairs(found):
+    """`{run that has a row: pairs of group and tag}`.
+
+    The group is where a curve lies within the run that has the row.
+    """
+    pairs = defaultdict(set)
     for run, tags in found.tags.items():
         parent = run
         while parent and parent not in found.rows:
             parent = os.path.dirname(parent)  # noqa: PTH120  a run's name is no path of a file
         if parent:
             group = "" if parent == run else os.path.relpath(run, parent)
-            pairs.setdefault(parent, set()).update((group, tag) for tag in tags)
-    with_objective = [each for each in pairs.values() if ("", OBJECTIVE) in each]
-    return set.intersection(*with_objective) if with_objective else set().union(*pairs.values())
+            pairs[parent] |= {(group, tag) for tag in tags}
+    return pairs
 
 
 def _metric_order(pair):

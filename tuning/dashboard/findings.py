@@ -14,6 +14,9 @@ from tuning.dashboard.links import FINDINGS
 from tuning.files import write_atomically
 
 FIGURE = "figure.png"
+BEFORE_ALL_TRIALS = 1.0
+"""When the run began, seconds since 1970. TensorBoard gives seven colours to runs, in the order
+in which they began; those of searches must not depend on the trials between them."""
 PICTURES = {
     "search/1 learning curves": pictures.learning_curves,
     "search/2 importance": pictures.importance,
@@ -45,7 +48,7 @@ def write_findings(folder):
         *(events.text(tag, write(found)) for tag, write in TEXTS.items()),
         *(events.image(tag, drawn.pixels(draw(found)), 0) for tag, draw in PICTURES.items()),
     ]
-    _replace(folder / FINDINGS, b"".join(map(framed, [events.version(), *shown])))
+    _replace(folder / FINDINGS, b"".join(map(framed, [events.version(BEFORE_ALL_TRIALS), *shown])))
     drawn.save(pictures.overview(found), folder / FIGURE)
     return found
 

@@ -43,8 +43,8 @@ def findings(url, view, runs):
     pattern = f"(^|/){FINDINGS}$"  # lets those pass too that are written meanwhile
     if len(runs) > MOST_SELECTED:
         pattern = "|".join(map(_exactly, sorted(runs)[-MOST_SELECTED:]))
-    more = f"&tagFilter={quote('^by ')}&_smoothingWeight=0" if view == "scalars" else ""
-    return f"{url}#{view}&regexInput={quote(pattern, safe='')}{more}"
+    tags = {"scalars": f"{quote('^by ')}&_smoothingWeight=0"}.get(view, quote("^search/"))
+    return f"{url}#{view}&regexInput={quote(pattern, safe='')}&tagFilter={tags}"
 
 
 def _pattern(runs, all_runs):

@@ -98,12 +98,16 @@ class BrowserTest(tf.test.TestCase):
             return {card.text.partition("\n")[0]: self.lines(card) for card in cards}
 
         self.browser.wait_for(
-            lambda: all(drawn().get(tag) == len(SEARCHES) for tag in expected), expected
+            lambda: all(len(drawn().get(tag, ())) == len(SEARCHES) for tag in expected), expected
         )
+        for tag in expected:
+            self.assertLen(set(drawn()[tag]), len(SEARCHES), f"the lines of {tag} look alike")
 
     def lines(self, card):
+        """The colour of each line of a chart."""
         paths = self.browser.all("path.line", card)
-        return sum(len(path.get_attribute("d") or "") > 20 for path in paths)
+        drawn = [path for path in paths if len(path.get_attribute("d") or "") > 20]
+        return [path.value_of_css_property("stroke") for path in drawn]
 
     def test_the_pictures_of_both_searches_are_loaded(self):
         self.open("pictures of each search")

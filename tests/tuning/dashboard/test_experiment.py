@@ -62,6 +62,14 @@ class ExperimentTest(tf.test.TestCase, parameterized.TestCase):
         names = [(info.name.group, info.name.tag) for info in infos]
         self.assertEqual(names, [("", "objective"), ("train", "loss")])
 
+    def test_a_metric_that_a_search_lacks_hides_none_of_its_rows(self):
+        rows = {"a/1": {"search": "a"}, "a/2": {"search": "a"}, "b/1": {"search": "b"}}
+        rows["b/failed"] = {"search": "b"}
+        tags = {"a/1": {"objective", "loss", "rate"}, "a/2": {"objective"}, "b/failed": set()}
+        tags["b/1"] = {"objective", "loss", "accuracy"}
+        infos = experiment(LogDirectory(rows, tags, [])).experiment.metric_infos
+        self.assertEqual([info.name.tag for info in infos], ["objective", "loss"])
+
     @parameterized.parameters(
         {}, {"hyperparameters": None}, {"hyperparameters": [1, {}, {"name": ["x"]}, {"name": "x"}]}
     )

@@ -40,6 +40,26 @@ class LinksTest(tf.test.TestCase):
         self.assertFalse(selected)
         self.check(link, trials, runs)
 
+    def test_findings_are_those_of_all_searches_those_to_come_too(self):
+        for view in ("scalars", "images", "text"):
+            link = links.findings(URL, view, ["search/1/analysis", "analysis"])
+            fragment = urlsplit(link).fragment
+            self.assertEqual(fragment.partition("&")[0], view)
+            (pattern,) = parse_qs(fragment)["regexInput"]
+            for run in ("search/1/analysis", "analysis", "search/to come/analysis"):
+                self.assertRegex(run, pattern)
+            for run in ("search/1/tensorboard/1", "analysis/tensorboard/1", "an_analysis"):
+                self.assertIsNone(re.search(pattern, run), run)
+        history = parse_qs(urlsplit(links.findings(URL, "scalars", ["analysis"])).fragment)
+        self.assertRegex("by trial/objective", history["tagFilter"][0])
+
+    def test_of_more_searches_than_can_be_selected_the_findings_of_the_last_are(self):
+        runs = [f"search/2026-01-{day:02d}/analysis" for day in range(1, 51)]
+        link = links.findings(URL, "images", runs)
+        (pattern,) = parse_qs(urlsplit(link).fragment)["regexInput"]
+        selected = [run for run in runs if re.search(pattern, run)]
+        self.assertEqual(selected, runs[-links.MOST_SELECTED :])
+
     def test_runs_without_a_folder_in_common_need_no_filter_if_they_are_all(self):
         link, _ = links.curves(URL, ["."], ["."])
         self.assertEqual(link, URL + "?runFilter=#timeseries")
