@@ -19,6 +19,7 @@ Optimization", JMLR 13.
 import dataclasses
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -140,7 +141,8 @@ def main(settings):
         began = time.monotonic()
         oracle = make_oracle(settings, space)
         trials = search(oracle, builder, data, features, settings, directory)
-        finalists, model = train_finalists(trials, builder, data, features, settings)
+        again = partial(finalists_tuner, builder, settings, directory)
+        finalists, model = train_finalists(trials, again, data, features, settings)
         complete = join_encoder(data.encoder, model)
         save_classifier(complete, directory.path / "model.keras")
         evaluation = evaluate(model, complete, features["test"], data.test)
@@ -218,6 +220,25 @@ def search(oracle, builder, data, features, settings, directory):
     if settings.trainer == "stacked":
         console.print(str(tuner.report), soft_wrap=True)
     return tuner.records.trials
+
+
+def finalists_tuner(builder, settings, directory, values):
+    """A tuner that trains given values with several seeds."""
+    hp = keras_tuner.HyperParameters()
+    builder.space.declare(hp)
+    console.print(f"training the best {len(values)} again, {settings.final_seeds} times each")
+    return TRAINERS[settings.trainer](
+        oracles.GivenOracle(OBJECTIVE, values=values, seed=0, hyperparameters=hp),
+        builder,
+        seed=settings.seed + 1,  # other weights and another order than in the search
+        executions_per_trial=settings.final_seeds,
+        name=f"{directory.name.removeprefix('search/')} again",
+        priorities=builder.space.priorities,
+        constants=columns(settings, builder),
+        checkpoints=1,
+        directory=directory.path,
+        project_name="finalists",
+    )
 
 
 def columns(settings, builder):

@@ -3,12 +3,9 @@
 import dataclasses
 import warnings
 
-import keras
 import numpy as np
-from rich.progress import track
 from scipy.stats import ttest_ind
 
-from recipes.ingredients.command_line import console
 from recipes.ingredients.errors import RunFailed
 
 
@@ -34,8 +31,15 @@ class Finalist:
         return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else float("nan")
 
 
-def train_finalists(trials, builder, data, features, settings):
+def train_finalists(trials, make_tuner, data, features, settings):
     """Trains the best trials again with several seeds.
+
+    Args:
+        trials: `TrialRecord`s of the search.
+        make_tuner: Function from an oracle to a tuner that trains each trial with all seeds.
+        data: `Dataset`.
+        features: Features of its parts.
+        settings: The search's settings.
 
     Returns:
         The `Finalist`s, the best mean validation accuracy first; and the winner's best model.
@@ -46,40 +50,25 @@ def train_finalists(trials, builder, data, features, settings):
     ranked = sorted(completed, key=lambda trial: -trial.score)
     distinct = {tuple(trial.values.items()): trial for trial in reversed(ranked)}
     chosen = sorted(distinct.values(), key=lambda trial: -trial.score)[: settings.finalists]
-    finalists, models = [], {}
-    for trial in track(chosen, "training the best again", console=console):
-        fitted = [
-            fit_again(trial.values, builder, data, features, settings, number)
-            for number in range(settings.final_seeds)
-        ]
-        best = max(fitted, key=lambda pair: pair[0])
-        models[trial.trial] = best[1]
-        accuracies = tuple(accuracy for accuracy, _ in fitted)
-        finalists.append(Finalist(trial.trial, trial.values, trial.score, accuracies))
-    finalists.sort(key=lambda finalist: -finalist.mean)
-    return finalists, models[finalists[0].trial]
-
-
-def fit_again(values, builder, data, features, settings, number):
-    """One training with a seed of its own: validation accuracy of its best epoch, and the model."""
-    generator = np.random.default_rng([settings.seed, settings.trials + number])
-    keras.utils.set_random_seed(int(generator.integers(2**31)))
-    model = builder.build_from(values)
-    history = model.fit(
+    tuner = make_tuner([trial.values for trial in chosen])
+    tuner.search(
         features["train"],
         data.train.labels,
-        batch_size=values["batch_size"],
         validation_data=(features["validation"], data.validation.labels),
         epochs=settings.epochs,
         class_weight=data.class_weights,
         verbose=0,
-        callbacks=[
-            keras.callbacks.EarlyStopping(
-                "val_accuracy", patience=settings.epochs, restore_best_weights=True
-            )
-        ],
     )
-    return max(history.history["val_accuracy"]), model
+    again = [(trial, record) for trial, record in zip(chosen, tuner.records.trials, strict=True)]
+    finalists = [
+        Finalist(trial.trial, trial.values, trial.score, tuple(record.scores))
+        for trial, record in again
+        if record.scores
+    ]
+    if not finalists:
+        raise RunFailed(f"the best trials diverged with other seeds: {again[0][1].reason}")
+    finalists.sort(key=lambda finalist: -finalist.mean)
+    return finalists, tuner.get_best_models()[0]
 
 
 def verdict(finalists):

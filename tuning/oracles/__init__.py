@@ -3,6 +3,7 @@
 from tuning.oracles.bayesian import BayesianOracle
 from tuning.oracles.by_priority import ByPriorityOracle, tier_budgets
 from tuning.oracles.coarse_to_fine import CoarseToFineOracle
+from tuning.oracles.given import GivenOracle
 from tuning.oracles.grid import GridOracle, grid_levels
 from tuning.oracles.hyperband import HyperbandOracle
 from tuning.oracles.persistent import Persistent
@@ -14,6 +15,7 @@ __all__ = [
     "BayesianOracle",
     "ByPriorityOracle",
     "CoarseToFineOracle",
+    "GivenOracle",
     "GridOracle",
     "HyperbandOracle",
     "Persistent",
