@@ -12,6 +12,7 @@ from absl.testing import parameterized
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from recipes import search
+from recipes.ingredients.command_line import console
 from recipes.ingredients.data import DataSettings
 from recipes.ingredients.errors import BadInput, RunFailed
 from recipes.ingredients.finalists import Finalist, verdict
@@ -36,6 +37,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
 
     def settings(self, scope=None, where=None, **own):
         small = {"trials": 4, "epochs": 1, "finalists": 1, "final_seeds": 2}
+        small["trainer"] = "one-by-one"  # four trials are not worth compiling
         return Settings(
             DataSettings("iris", validation_share=0.2),
             SpaceSettings(**scope or {}),
@@ -66,6 +68,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
     def test_the_budget_of_a_grid_is_said_before_it_is_run(self):
         command = [sys.executable, "-m", "recipes.search", "--strategy", "grid", "--data", "iris"]
         small = ["--trials", "3", "--epochs", "1", "--finalists", "1", "--final-seeds", "1"]
+        small += ["--trainer", "one-by-one"]
         where = ["--run-directory", str(self.folder / "run")]
         done = subprocess.run(
             [*command, *small, *where], cwd=ROOT, text=True, capture_output=True, check=True
@@ -92,6 +95,19 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         summary = json.loads((self.folder / "run/summary.json").read_text())
         self.assertEqual(sum(summary["trials"].values()), 6)
 
+    def test_trials_are_trained_in_stacks_unless_a_person_wants_otherwise(self):
+        scope = {"hidden_layers": "2", "batch_size": "64"}
+        settings = self.settings(scope, trials=6, trainer=Settings().trainer)
+        self.assertEqual(settings.trainer, "stacked")
+        with console.capture() as said:
+            search.main(settings)
+        self.assertIn("trials trained: 6 stacked\n", said.get())
+        stacked = rows_of(self.folder / "run/trials.csv")
+        search.main(self.settings(scope, {"overwrite": True}, trials=6))
+        alone = rows_of(self.folder / "run/trials.csv")
+        for one, other in zip(stacked, alone, strict=True):
+            self.assertEqual(one["learning_rate"], other["learning_rate"])
+
     def test_a_search_with_other_settings_is_not_resumed(self):
         search.main(self.settings())
         with self.assertRaisesRegex(BadInput, "epochs: 1 there, 2 now"):
@@ -112,7 +128,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_a_killed_search_goes_on_and_ends_with_the_trials_of_an_undisturbed_one(self):
         flags = ["--data", "iris", "--validation-share", "0.2", "--trials", "4", "--epochs", "1"]
-        flags += ["--finalists", "1", "--final-seeds", "2"]
+        flags += ["--finalists", "1", "--final-seeds", "2", "--trainer", "one-by-one"]
         where = ["--run-directory", str(self.folder / "run")]
         process = subprocess.Popen(
             [sys.executable, "-m", "recipes.search", *flags, *where], cwd=ROOT
