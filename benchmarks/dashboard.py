@@ -42,16 +42,17 @@ def main():
         seconds["found, told and drawn"] = time.perf_counter() - start
         start = time.perf_counter()
         server = Served(folder)
-        server.rows(TRIALS, scored=len(read(folder).scored))
+        scored = len(read(folder).scored)
+        server.rows(TRIALS, scored)
         seconds["served, from the start of the program"] = time.perf_counter() - start
         if not missing():
-            seconds |= look(server.url)
+            seconds |= look(server.url, scored)
         server.close()
     report(seconds)
     return seconds
 
 
-def look(url):
+def look(url, scored):
     """Seconds from opening each link until the page shows what it should."""
     browser, seconds = Browser(), {}
     table = links.table(url)
@@ -65,6 +66,12 @@ def look(url):
         browser.open(link)
         browser.wait_for(lambda s=selector, n=number: len(browser.all(s)) >= n, text)
         seconds[f"seen: {text}"] = time.perf_counter() - start
+    browser.open(table)
+    browser.choose("PARALLEL COORDINATES VIEW")
+    start = time.perf_counter()
+    browser.allow_rows(TRIALS)
+    browser.wait_for(lambda: len(browser.all("g.foreground path")) == scored, f"{scored} lines")
+    seconds["seen: all lines in parallel coordinates"] = time.perf_counter() - start
     browser.close()
     return seconds
 

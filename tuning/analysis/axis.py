@@ -17,7 +17,7 @@ SCALES = {
 MOST_TICKS = 5
 MOST_LETTERS, LONGEST = 14, 26
 MARGIN = 0.08
-BESIDE = 0.08
+BESIDE = 0.2
 """How far beside the scale a value lies that is outside its range, a default perhaps."""
 
 
@@ -81,7 +81,7 @@ def _scale(about, column):
     """The declared scale, or one that fits the numbers; None for a list of values."""
     if column.dtype.kind != "f" or about.get("values"):
         return None
-    kind, low, high = SCALES.get(about.get("scale")), about.get("low"), about.get("high")
+    kind, low, high = SCALES.get(str(about.get("scale"))), about.get("low"), about.get("high")
     if kind is None or not (is_number(low) and is_number(high)):
         numbers = np.unique(column[np.isfinite(column)])
         if len(numbers) <= MOST_TICKS:
@@ -96,7 +96,7 @@ def _scale(about, column):
 
 def _listed(name, about, values):
     listed = about.get("values")
-    known = [str(value) for value in listed] if isinstance(listed, list) else []
+    known = [_text(value) for value in listed] if isinstance(listed, list) else []
     present = {v: None for v in values if v is not None}
     more = sorted(present, key=lambda v: (not is_number(v), v if is_number(v) else str(v)))
     texts = list(dict.fromkeys([*known, *(_text(v) for v in more)]))

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.ticker import MaxNLocator
+from scipy.stats import rankdata
 
 from tuning.analysis import scores
 from tuning.analysis.axis import axis_of
@@ -86,10 +87,9 @@ def _medians(axis, values):
     if known.sum() < 16:
         return [], []
     places, values = axis.places[known], values[known]
-    order = np.argsort(places, kind="stable")
-    number = round(len(order) ** (1 / 3)) + 2
-    if len(np.unique(places)) <= number:
-        groups = [np.flatnonzero(places == place) for place in np.unique(places)]
-    else:
-        groups = np.array_split(order, number)
-    return [places[g].mean() for g in groups], [np.median(values[g]) for g in groups]
+    number = round(len(places) ** (1 / 3)) + 2
+    distinct, groups = np.unique(places, return_inverse=True)
+    if len(distinct) > number:
+        groups = (rankdata(places, method="min") - 1) * number // len(places)
+    members = [groups == group for group in np.unique(groups)]
+    return [places[m].mean() for m in members], [np.median(values[m]) for m in members]

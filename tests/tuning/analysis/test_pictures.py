@@ -79,6 +79,13 @@ class PicturesTest(tf.test.TestCase, parameterized.TestCase):
         self.assert_readable(draw(found))
 
     @parameterized.named_parameters(*EVERY_PICTURE)
+    def test_values_beside_their_range_are_readable_too(self, draw):
+        found = self.found(30)
+        for trial in found.trials[:20]:  # searched tier by tier, most have the default
+            trial.values.update(learning_rate_decay=0.0, hidden_units=128, batch_size=8)
+        self.assert_readable(draw(found))
+
+    @parameterized.named_parameters(*EVERY_PICTURE)
     def test_the_paper_is_white_and_whole_so_that_it_is_read_on_a_dark_page_too(self, draw):
         seen = pixels(draw(self.found(12)))
         self.assertAllEqual(seen[..., 3], np.full(seen.shape[:2], 255))
@@ -156,6 +163,11 @@ class AxisTest(tf.test.TestCase, parameterized.TestCase):
         self.assertTrue(np.isnan(axis.places[3]))
         self.assertEqual([text for _, text in axis.ticks], ["256", "32", "64"])
 
+    def test_listed_numbers_that_are_long_are_listed_once(self):
+        axis = self.axis({"kind": "choice", "values": [0.123456789, 1e-05]}, [1e-05, 0.123456789])
+        self.assertEqual(axis.ticks, [(0.0, "0.123457"), (1.0, "1e-05")])
+        self.assertAllEqual(axis.places, [1, 0])
+
     def test_values_outside_the_range_lie_beside_it(self):
         about = {"kind": "float", "low": 1e-4, "high": 1.0, "scale": "logarithmic"}
         axis = self.axis(about, [0.0, 1e-4, 1.0, 7.0])
@@ -168,7 +180,8 @@ class AxisTest(tf.test.TestCase, parameterized.TestCase):
         ({"low": "x", "high": 3, "scale": "linear"},),
         ({"low": 3, "high": 3, "scale": "linear"},),
         ({"low": -1, "high": 3, "scale": "logarithmic"},),
-        ({"scale": ["odd"], "values": 5},),
+        ({"scale": ["odd"], "low": 1, "high": 100_000},),
+        ({"values": 5},),
     )
     def test_a_description_that_says_nothing_leaves_the_values_themselves(self, about):
         axis = self.axis(about, [1, 10, 100, 1000, 10_000, 100_000])

@@ -77,6 +77,17 @@ class Browser:
 
         self.wait_for(tabs, tab)[0].click()
 
+    def allow_rows(self, number):
+        """Sets how many rows the HParams page shows, at the foot of its left pane."""
+
+        def field():
+            panes = self.all("paper-input[label^='Max #']")
+            return panes and self.all("input", panes[0])
+
+        (field,) = self.wait_for(field, "the number of rows")
+        field.clear()
+        field.send_keys(f"{number}\n")
+
     def drawn(self, selector):
         """How many elements match and are to be seen."""
         return sum(each.is_displayed() for each in self.all(selector))

@@ -1,4 +1,5 @@
 import dataclasses
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tests.tuning import made_up_records
 from tests.tuning.dashboard.served import Served
+from tests.tuning.test_killed import program, rows_of
 from tuning.analysis import read
 from tuning.dashboard.findings import PICTURES, TEXTS, history, write_findings
 
@@ -89,6 +91,18 @@ class FindingsTest(tf.test.TestCase, parameterized.TestCase):
         (self.folder / "search.json").write_text('{"search":')
         found = write_findings(self.folder)
         self.assertBetween(len(found.trials), 2, 8)
+
+    def test_a_search_that_runs_and_one_that_was_killed_are_shown_as_far_as_they_got(self):
+        process = program(self.folder.parent, "random", 1000, 0.01)
+        self.addCleanup(process.communicate)
+        seen = [0]
+        while seen[-1] < 20:
+            seen.append(len(write_findings(self.folder).trials))
+            self.assertIsNone(process.poll(), "the search ended while it was looked at")
+        self.assertEqual(seen, sorted(seen))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self.assertLen(write_findings(self.folder).trials, len(rows_of(self.folder.parent)))
 
     def test_a_tensorboard_that_serves_meanwhile_shows_the_later_findings(self):
         self.written(4)
