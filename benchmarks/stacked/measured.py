@@ -11,25 +11,31 @@ JAX = "JAX vmap, by hand"
 OURS = "ours"
 
 
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """One turn of a contender; it crosses the border between processes."""
+
+    seconds: float
+    """Seconds a trial."""
+    scores: list
+    """Best validation accuracy of each trial; None or NaN if it diverged."""
+    phases: dict = dataclasses.field(default_factory=dict)
+    """Seconds of each of ours' phases, all trials together."""
+    ahead: dict = dataclasses.field(default_factory=dict)
+    """The same of the thread that prepares the next stack meanwhile."""
+
+
 @dataclasses.dataclass
 class Measured:
-    """The turns of one contender with one number of trials."""
+    """All turns of a contender with one number of trials."""
 
-    seconds: list = dataclasses.field(default_factory=list)
-    """Seconds a trial of each turn."""
-    scores: list = dataclasses.field(default_factory=list)
-    """Best validation accuracy of every trial; None or NaN if it diverged."""
-    phases: list = dataclasses.field(default_factory=list)
-    """`Phases` of each turn."""
-    trials: int = 0
-    """Trials of all turns."""
+    turns: list = dataclasses.field(default_factory=list)
+    """`Turn` of each round."""
 
-    def add(self, seconds, scores, phases):
-        """Adds a turn that took so many seconds in all."""
-        self.seconds.append(seconds / len(scores))
-        self.scores += scores
-        self.phases.append(phases)
-        self.trials += len(scores)
+    @property
+    def seconds(self):
+        """Seconds a trial of each turn."""
+        return [turn.seconds for turn in self.turns]
 
     @property
     def median(self):
@@ -39,11 +45,17 @@ class Measured:
     @property
     def accuracy(self):
         """Median of the trials' best accuracies; one that diverged counts as 0."""
+        scores = [score for turn in self.turns for score in turn.scores]
+        is_number = [score is not None and not math.isnan(score) for score in scores]
+        return statistics.median(s if n else 0.0 for s, n in zip(scores, is_number, strict=True))
+
+    def phase(self, name, ahead=False):
+        """Median seconds of a phase, all trials together."""
         return statistics.median(
-            0.0 if score is None or math.isnan(score) else score for score in self.scores
+            (turn.ahead if ahead else turn.phases).get(name, 0.0) for turn in self.turns
         )
 
     def times(self, other):
-        """How many times another's seconds its own are: median over the turns."""
+        """How many times another's seconds its own are: median over the rounds."""
         pairs = zip(self.seconds, other.seconds, strict=True)
         return statistics.median(own / theirs for own, theirs in pairs)

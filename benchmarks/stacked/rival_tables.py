@@ -1,7 +1,5 @@
 """The tables of rivals and default_space, and whether the goals hold."""
 
-import statistics
-
 from rich.console import Console
 from rich.table import Table
 
@@ -55,42 +53,30 @@ def contenders_table(title, measured, limits):
         table.add_column(heading, justify="right", no_wrap=True)
     slowest = keras_tuner_of(measured)
     rows = sorted(measured.items(), key=lambda row: -row[1].median)
-    rows += [(("the machine's limit", trials), own) for trials, own in limits.items()]
-    for (name, trials), own in rows:
-        numbers = (f"{number:.4f}" for number in (own.median, min(own.seconds), max(own.seconds)))
-        accuracy = f"{own.accuracy:.4f}" if own.scores else ""
-        faster = f"{slowest.times(own):.1f}"
-        table.add_row(name, f"{trials:,}", str(len(own.seconds)), *numbers, faster, accuracy)
+    for (name, trials), own in rows + [(("the machine's limit", t), limits[t]) for t in limits]:
+        numbers = own.median, min(own.seconds), max(own.seconds)
+        cells = [f"{trials:,}", str(len(own.turns)), *(f"{number:.4f}" for number in numbers)]
+        accuracy = "" if name.startswith("the") else f"{own.accuracy:.4f}"
+        table.add_row(name, *cells, f"{slowest.times(own):.1f}", accuracy)
     return table
 
 
 def phases_table(title, measured):
     """Ours by phase, milliseconds a trial; beside it what another thread did meanwhile."""
-    table = Table(
-        title=f"{title}: ours, milliseconds a trial; (+ in a thread of its own meanwhile)"
-    )
+    table = Table(title=f"{title}: ours, milliseconds a trial (+ meanwhile, in another thread)")
     table.add_column("phase", no_wrap=True)
-    sizes = [trials for name, trials in measured if name == OURS]
-    for trials in sizes:
+    columns = {trials: own for (name, trials), own in measured.items() if name == OURS}
+    for trials in columns:
         table.add_column(f"{trials:,} trials", justify="right", no_wrap=True)
     for phase in METHODS:
         cells = []
-        for trials in sizes:
-            turns = measured[OURS, trials].phases
-            here, ahead = (
-                1e3 * statistics.median(getattr(own, where)[phase] for own in turns) / trials
-                for where in ("seconds", "ahead")
-            )
+        for trials, own in columns.items():
+            here, ahead = (1e3 * own.phase(phase, where) / trials for where in (False, True))
             cells.append(f"{here:.2f}" + (f" (+ {ahead:.2f})" if ahead else ""))
         table.add_row(phase, *cells)
-    wholes = [1e3 * measured[OURS, trials].median for trials in sizes]
-    known = [1e3 * measured_seconds(measured[OURS, trials]) / trials for trials in sizes]
-    rests = [f"{whole - own:.2f}" for whole, own in zip(wholes, known, strict=True)]
+    wholes = [1e3 * own.median for own in columns.values()]
+    known = [1e3 * sum(map(own.phase, METHODS)) / trials for trials, own in columns.items()]
+    rests = [f"{whole - part:.2f}" for whole, part in zip(wholes, known, strict=True)]
     table.add_row("everything else", *rests)
     table.add_row("all", *(f"{whole:.2f}" for whole in wholes))
     return table
-
-
-def measured_seconds(own):
-    """Seconds of all phases of a search: median of the turns."""
-    return statistics.median(sum(phases.seconds.values()) for phases in own.phases)

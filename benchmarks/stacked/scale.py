@@ -1,16 +1,15 @@
 """Cost per trial and peak memory as the number of trials grows, each in a process of its own."""
 
-import multiprocessing
 import re
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.stacked import ours
+from benchmarks.stacked.processes import new_process
 from benchmarks.stacked.workload import make_workload
 
 STATUS = Path("/proc/self/status")
@@ -28,8 +27,7 @@ def run(scope, settings):
     """
     rows = {}
     for trials in settings.scale_trials:
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=spawn) as process:
+        with new_process() as process:
             rows[trials] = process.submit(one_search, scope, trials, settings.epochs).result()
     report(rows)
     return rows

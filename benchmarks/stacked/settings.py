@@ -25,12 +25,18 @@ class Settings:
     """Trials of ours in rivals and default_space."""
     compiled_trials: tuple[int, ...] = (64, 256)
     """Trials of the compiled loop and of JAX there."""
+    limit_seconds: float = 0.5
+    """How long each way of multiplying matrices is timed."""
+    warm_up: bool = True
+    """Whether a trial of one epoch precedes a contender's first turn."""
     scale_trials: tuple[int, ...] = (64, 256, 1024, 4096)
     """Trials in scale, each number in a process of its own."""
     seeds: int = 5
     """Searches of each contender in target."""
     target_trials: int = 64
     """Random trials of keras-tuner whose best score is the target."""
+    our_strategies: tuple[str, ...] = ("random", "coarse-to-fine", "hyperband")
+    """Strategies of `recipes.search` that ours searches with in target."""
     our_trials: int = 256
     """Trials of each of our searches in target."""
     patience: float = 2.0
@@ -45,14 +51,17 @@ class Settings:
 
 QUICK = Settings(
     epochs=1,
-    rounds=2,
-    fit_trials=2,
+    rounds=1,
+    fit_trials=1,
     trials=(2,),
     compiled_trials=(2,),
+    limit_seconds=0.01,
+    warm_up=False,
     scale_trials=(2,),
-    seeds=2,
+    seeds=1,
     target_trials=1,
+    our_strategies=("random",),
     our_trials=4,
-    patience=10.0,
+    patience=0.0,
     quick=True,
 )

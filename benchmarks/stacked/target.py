@@ -43,7 +43,7 @@ def run(scope, settings):
         "Optuna TPE, Hyperband pruning": optuna_search,
         **{
             f"ours, {name}": functools.partial(our_search, name, settings.our_trials)
-            for name in ("random", "coarse-to-fine", "hyperband")
+            for name in settings.our_strategies
         },
     }
     seconds, targets = {RANDOM: []} | {name: [] for name in contenders}, []

@@ -1,6 +1,7 @@
 """The search that all contenders run: space, data and models of `recipes.search`."""
 
 import dataclasses
+import functools
 import itertools
 
 import numpy as np
@@ -44,12 +45,14 @@ class Workload:
         return dataclasses.replace(self, settings=dataclasses.replace(self.settings, epochs=epochs))
 
     def sample(self, trials):
-        """Some of the trials, evenly spaced in the order of depth, batch size and width."""
+        """Numbers of some trials, evenly spaced in the order of depth, batch size and width."""
         names = "hidden_layers", "batch_size", "hidden_units"
-        order = sorted(self.drawn, key=lambda hp: [self.values(hp)[name] for name in names])
+        keys = [[self.values(hp)[name] for name in names] for hp in self.drawn]
+        order = sorted(range(len(keys)), key=keys.__getitem__)
         return [order[int((i + 0.5) * len(order) / trials)] for i in range(trials)]
 
 
+@functools.cache
 def make_workload(scope, trials, epochs, seed=0):
     """Loads the data and draws the trials.
 
