@@ -11,6 +11,7 @@ import itertools
 import math
 import tempfile
 import time
+import warnings
 
 import keras
 import keras_tuner
@@ -51,9 +52,8 @@ def run(scope, settings):
         best, found, whole = their_best(work, settings.target_trials, seed * SEEDS_APART)
         targets.append(best)
         seconds[RANDOM].append(found)
-        for name in [*contenders][seed % len(contenders) :] + [*contenders][
-            : seed % len(contenders)
-        ]:
+        first = seed % len(contenders)
+        for name in [*contenders][first:] + [*contenders][:first]:
             found = seconds_until(
                 best, contenders[name], work, seed * SEEDS_APART, settings.patience * whole
             )
@@ -112,7 +112,9 @@ def their_hyperband(work, folder, seed, watch):
     tuner = keras_tuner.Hyperband(
         WithBatchSize(work.builder), OBJECTIVE, epochs, seed=seed, directory=folder
     )
-    tuner.search(**work.fit_arguments(), callbacks=[watch])
+    with warnings.catch_warnings():  # a trial that goes on has lost its optimiser's state
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        tuner.search(**work.fit_arguments(), callbacks=[watch])
 
 
 def optuna_search(work, folder, seed, watch):
