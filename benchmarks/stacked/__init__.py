@@ -1,0 +1,1 @@
+"""Stacked trials beside what else trains many trials: `python -m benchmarks.stacked`."""

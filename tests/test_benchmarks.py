@@ -1,0 +1,132 @@
+import recipes  # noqa: F401, I001  settles how Keras runs
+
+import copy
+import math
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from benchmarks.stacked import jax_vmap, limit, one_after_another, padded, phases, sections
+from benchmarks.stacked.measured import JAX, KERAS_TUNER, OURS, ONE_BY_ONE, FIT
+from benchmarks.stacked.settings import Settings
+from benchmarks.stacked.watch import Reached, Watch
+from benchmarks.stacked.workload import make_workload
+from recipes.ingredients.space import SpaceSettings
+
+EPOCHS, BATCH_SIZE = 2, 256
+
+
+def quickly(section):
+    return sections.main(Settings((section,), quick=True))[section]
+
+
+class SectionsTest(tf.test.TestCase, parameterized.TestCase):
+    def test_every_rival_trains_the_trials_it_is_timed_for(self):
+        measured, limits = quickly("default_space")  # rivals, but for the space
+        self.assertEqual({name for name, _ in measured}, {KERAS_TUNER, FIT, ONE_BY_ONE, JAX, OURS})
+        for (_, trials), own in measured.items():
+            self.assertLen(own.turns, 1)
+            self.assertLen(own.turns[0].scores, trials)
+            self.assertGreater(own.accuracy, 0.2)  # a guess: 0.1
+        self.assertGreater(limits[2].median, 0)
+        spent = measured[OURS, 2].turns[0]
+        self.assertEqual({*spent.phases} | {*spent.ahead}, {*phases.METHODS})
+
+    def test_scale_tells_the_memory_of_a_process_of_its_own(self):
+        ((seconds, before, most),) = quickly("scale").values()
+        self.assertGreater(seconds, 0)
+        self.assertGreater(most, before)
+
+    def test_every_contender_searches_for_the_target(self):
+        seconds, targets = quickly("target")
+        self.assertLen(seconds, 4)
+        self.assertLen(targets, 1)
+        self.assertTrue(all(len(own) == 1 for own in seconds.values()))
+
+
+class RivalsTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.named_parameters(("the_compiled_loop", one_after_another), ("jax", jax_vmap))
+    def test_what_is_written_by_hand_trains_as_keras_does(self, module):
+        work = make_workload(SpaceSettings(batch_size=str(BATCH_SIZE)), 3, EPOCHS)
+        values = work.values(work.drawn[0]) | {"learning_rate": 0.01, "learning_rate_decay": 0.5}
+        model = work.builder.build_from(values)
+        model.compile(model.optimizer, model.loss, metrics=["accuracy"], jit_compile=True)
+        state = state_of(model, values, values["hidden_units"] + 7)
+        arguments = work.fit_arguments() | {"batch_size": BATCH_SIZE, "shuffle": False}
+        history = model.fit(**arguments).history
+        run = epoch_of(module)
+        for epoch in range(EPOCHS):
+            rows = np.arange(len(work.data.train.labels), dtype=np.int32)
+            whole = len(rows) // BATCH_SIZE * BATCH_SIZE
+            rows = rows[:whole].reshape(-1, BATCH_SIZE), rows[whole:]
+            numbers = padded.numbers_of(values)
+            state, logs = run(state, numbers, epoch, *padded.arrays_of(work), rows)
+            for name, value in logs.items():
+                self.assertAllClose(value, history[name][epoch], rtol=1e-3, atol=3e-3)
+
+
+def epoch_of(module):
+    if module is jax_vmap:
+        return jax_vmap.jax.jit(module.epoch)
+    run = tf.function(module.epoch, autograph=False, jit_compile=True)
+    return lambda *nests: run(*tf.nest.map_structure(tf.constant, nests))
+
+
+def state_of(model, values, width):
+    """The weights of a Keras model as the rivals hold them."""
+    state = padded.begin(values, 64, 10, width, np.random.default_rng(0))
+    kernels = [v.numpy() for v in model.trainable_variables if v.name == "kernel"]
+    for whole, real in zip(state["weights"]["kernels"], kernels, strict=True):
+        whole[: real.shape[0], : real.shape[1]] = real
+    return state
+
+
+class PartsTest(tf.test.TestCase):
+    def test_the_limit_counts_three_products_of_each_layer(self):
+        work = make_workload(SpaceSettings(hidden_layers="3", hidden_units="50"), 2, EPOCHS)
+        sums = limit.multiplications(work, work.drawn)
+        weights = 64 * 50 + 2 * 50 * 50 + 50 * 10
+        examples = len(work.data.train.labels)
+        self.assertEqual(sum(sums.values()), 2 * 3 * EPOCHS * examples * weights)
+
+    def test_a_sample_of_trials_has_every_depth_equally_often(self):
+        work = make_workload(SpaceSettings(batch_size="64"), 60, EPOCHS)
+        depths = [work.values(hp)["hidden_layers"] for hp in work.drawn]
+        chosen = [depths[place] for place in work.sample(12)]
+        for depth in (2, 3, 4):
+            self.assertAlmostEqual(chosen.count(depth), 12 * depths.count(depth) / 60, delta=1)
+
+    def test_a_phase_does_not_count_the_phases_that_it_calls(self):
+        class Toy:
+            def outer(self):
+                self.inner()
+
+            def inner(self):
+                pass
+
+        outer, methods = Toy.outer, {"outer": {Toy: ("outer",)}, "inner": {Toy: ("inner",)}}
+        clock = mock.Mock(perf_counter=mock.Mock(side_effect=[0, 10, 11, 13]))
+        self.enterContext(mock.patch.object(phases, "METHODS", methods))
+        self.enterContext(mock.patch.object(phases, "time", clock))
+        with phases.Phases() as spent:
+            Toy().outer()
+        self.assertEqual(spent.seconds, {"outer": 12, "inner": 1})
+        self.assertIs(Toy.outer, outer)
+
+    def test_a_watch_ends_a_search_at_its_target_and_when_time_is_up(self):
+        watch = Watch(target=0.9, seconds=math.inf)
+        copy.deepcopy(watch).on_epoch_end(0, {"val_accuracy": 0.8})
+        self.assertEqual(watch.best, 0.8)
+        with self.assertRaises(Reached):
+            watch.look(0.9)
+        self.assertTrue(watch.has_reached)
+        late = Watch(target=0.9, seconds=0.0)
+        with self.assertRaises(Reached):
+            late.look(0.5)
+        self.assertFalse(late.has_reached)
+
+
+if __name__ == "__main__":
+    tf.test.main()
