@@ -8,32 +8,25 @@ from pathlib import Path
 from tuning.files import write_atomically
 from tuning.stacked.member import Snapshot
 
-SECONDS = 30.0
-NAME = "stack.pickle"
 _KEPT = ("curve", "score", "best_epoch", "seconds", "ended", "reason", "next_epoch")
 
 
 class StackCheckpoint:
-    """Keeps the training of the current stack in one file.
+    """Keeps the training of each stack in a file of its own.
 
     Args:
         folder: Folder of the search.
-        seconds: How old the file may grow.
+        seconds: How old a file may grow.
     """
 
-    def __init__(self, folder, seconds=SECONDS):
-        self.path, self.seconds = Path(folder) / NAME, seconds
-        self._written = time.monotonic()
-        self._found = self._read()
-
-    def _read(self):
-        """`{(trial, execution): what is kept of it}`; nothing if the file cannot be used."""
-        try:
-            return pickle.load(io.BytesIO(self.path.read_bytes()))
-        except FileNotFoundError:
-            return {}
-        except Exception:  # pickle raises whatever a damaged file makes it do
-            return {}
+    def __init__(self, folder, seconds):
+        self.folder, self.seconds = Path(folder), seconds
+        self._written = {}
+        self._found = {}
+        for path in self._files():
+            for key, kept in _read(path).items():
+                if kept["next_epoch"] > self._found.get(key, {"next_epoch": -1})["next_epoch"]:
+                    self._found[key] = kept
 
     def restore(self, member):
         """Puts a member where the stack was that a kill ended, if it was in that."""
@@ -47,23 +40,46 @@ class StackCheckpoint:
             member.state, member.snapshot = kept["state"], kept["best"]
 
     def after_epoch(self, training):
-        """Writes the file if it is time.
+        """Writes the file of a stack if it is time.
 
         Args:
             training: `StackTraining`.
         """
-        if time.monotonic() - self._written < self.seconds:
-            return
+        last = self._written.setdefault(id(training), time.monotonic())
+        if time.monotonic() - last >= self.seconds:
+            self.write(training)
+
+    def write(self, training):
+        """Writes the file of a stack."""
         content = {}
         for member, state in zip(training.members, training.states(), strict=True):
             kept = {name: getattr(member, name) for name in _KEPT}
             best = member.snapshot.state if isinstance(member.snapshot, Snapshot) else None
             kept |= {"span": (member.first_epoch, member.epochs), "state": state, "best": best}
             content[member.trial.trial_id, member.execution] = kept
-        write_atomically(self.path, pickle.dumps(content))
-        self._written = time.monotonic()
+        write_atomically(self._file_of(training), pickle.dumps(content))
+        self._written[id(training)] = time.monotonic()
 
-    def remove(self):
-        """Forgets the stack, whose trials have ended."""
-        self.path.unlink(missing_ok=True)
-        self._written = time.monotonic()
+    def remove(self, training):
+        """Forgets a stack, whose trials have ended."""
+        self._file_of(training).unlink(missing_ok=True)
+
+    def remove_all(self):
+        """Forgets all stacks."""
+        for path in self._files():
+            path.unlink()
+
+    def _files(self):
+        return list(self.folder.glob("stack-*.pickle"))
+
+    def _file_of(self, training):
+        first = training.members[0]
+        return self.folder / f"stack-{first.trial.trial_id}-{first.execution}.pickle"
+
+
+def _read(path):
+    """`{(trial, execution): what is kept of it}`; nothing if the file cannot be used."""
+    try:
+        return pickle.load(io.BytesIO(path.read_bytes()))
+    except Exception:  # pickle raises whatever a damaged file makes it do
+        return {}

@@ -3,9 +3,11 @@
 import dataclasses
 import inspect
 import json
+import threading
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.memory import trials_within
@@ -16,8 +18,8 @@ from tuning.stacked.skeleton import Skeleton
 from tuning.stacked.template import Template, rounded
 from tuning.stacked.treatments import Treatments
 
-MOST = 512
-"""Trials of one stack; beyond, compiling takes longer and running gets no faster."""
+MOST = {"CPU": 64, "GPU": 512}
+"""Trials of one stack. On a CPU more of them no longer fit into the caches."""
 
 
 @dataclasses.dataclass
@@ -75,6 +77,7 @@ class Grouping:
     def __init__(self, data, jit_compile=True):
         self._data, self.jit_compile = data, jit_compile
         self._treatments, self._programs, self._widths = Treatments(), {}, {}
+        self._lock = threading.Lock()
 
     def group(self, models, batch_sizes):
         """Partitions models.
@@ -136,7 +139,8 @@ class Grouping:
         """
         widths = rounded(self._widths[group.key])
         most = trials_within(memory, group.skeletons[0], widths, group.batch_size)
-        parts = -(-len(group) // min(most, MOST))
+        device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        parts = -(-len(group) // min(most, MOST[device]))
         return [group.part(part) for part in np.array_split(np.arange(len(group)), parts)]
 
     def program(self, group, vectorized=True, jit_compile=None):

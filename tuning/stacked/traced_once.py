@@ -1,5 +1,7 @@
 """Functions that are traced once, whatever the sizes; XLA then compiles for each."""
 
+import threading
+
 import tensorflow as tf
 
 
@@ -14,18 +16,19 @@ class TracedOnce:
 
     def __init__(self, function, free_axes, jit_compile=False):
         self._function, self._free_axes, self._jit_compile = function, free_axes, jit_compile
-        self._traced = None
+        self._traced, self._lock = None, threading.Lock()
 
     def __call__(self, *arguments):
         """Calls the function, after tracing it if it has not been."""
-        if self._traced is None:
-            pairs = zip(arguments, self._free_axes, strict=True)
-            self._traced = tf.function(
-                self._function,
-                input_signature=[_with_free_axes(argument, free) for argument, free in pairs],
-                autograph=False,
-                jit_compile=self._jit_compile,
-            )
+        with self._lock:
+            if self._traced is None:
+                pairs = zip(arguments, self._free_axes, strict=True)
+                self._traced = tf.function(
+                    self._function,
+                    input_signature=[_with_free_axes(argument, free) for argument, free in pairs],
+                    autograph=False,
+                    jit_compile=self._jit_compile,
+                )
         return self._traced(*arguments)
 
     @property

@@ -14,6 +14,10 @@ EVALUATED_AT_ONCE = 512
 """Most examples of a batch in evaluation, where its size changes nothing."""
 
 
+class Stopped(Exception):
+    """The training was told to stop, and has kept a checkpoint."""
+
+
 class StackTraining:
     """Trains members of one group that have the same epochs before them.
 
@@ -31,12 +35,12 @@ class StackTraining:
         self.refusal = refusal
         self._grouping = grouping
         self._stack, self._seconds_to_compile = None, 0.0
-        self._active, self._released = list(members), set()
+        self._active, self._released, self._stopped = list(members), set(), False
         self.objection = None
         """Why these members cannot be stacked, once that is known."""
 
-    def prepare(self):
-        """Checks the first batch and compiles; another thread may do so beforehand.
+    def _prepare(self):
+        """Checks the first batch and compiles.
 
         What XLA cannot compile (a recurrent layer, say) is tried as TensorFlow's graph.
         """
@@ -97,25 +101,36 @@ class StackTraining:
         )
 
     def run(self):
-        """Trains to the end."""
+        """Trains to the end, in any thread; returns itself, with an `objection` if it cannot."""
+        self._prepare()
+        if self.objection:
+            return self
         for place, member in enumerate(self.members):
             if member.snapshot is not None:  # as a checkpoint has it
                 own = self._stack.place(place)
                 member.snapshot = Snapshot(own, member.snapshot, member.score)
-        for epoch in range(self.next_epoch, self.epochs):
-            began = time.monotonic()
-            order = self.work.training.order(self.work.shuffle, self.tuner.seed, epoch)
-            logs = self._stack.train_epoch(order, seed=epoch)
-            seconds = time.monotonic() - began
-            self._note(logs, seconds / len(self._active))
-            self.tuner.end_early(self._active)
-            self.tuner.after_epoch(self)
-            self._release([member for member in self._active if member.ended])
-            self._compact(seconds)
-            if not self._active:
-                break
+        while self._active and self.next_epoch < self.epochs:
+            if self._stopped:
+                self.tuner.keep_checkpoint(self)
+                raise Stopped
+            self._train_epoch()
         self._release(self._active)
         self._stack = None
+        return self
+
+    def stop(self):
+        """Lets `run` end after the epoch that is being trained."""
+        self._stopped = True
+
+    def _train_epoch(self):
+        began = time.monotonic()
+        order = self.work.training.order(self.work.shuffle, self.tuner.seed, self.next_epoch)
+        logs = self._stack.train_epoch(order, seed=self.next_epoch)
+        seconds = time.monotonic() - began
+        self._note(logs, seconds / len(self._active))
+        self.tuner.after_epoch(self, self._active)
+        self._release([member for member in self._active if member.ended])
+        self._compact(seconds)
 
     @property
     def next_epoch(self):

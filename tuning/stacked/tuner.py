@@ -2,13 +2,16 @@
 
 import collections
 import math
+import os
+import threading
 import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import keras
 import keras_tuner
 import numpy as np
+import tensorflow as tf
 from keras.src.utils import naming
 
 from tuning import training_state
@@ -43,6 +46,8 @@ class StackedTuner(OneByOneTuner):
             oracle whose every choice learns from the trials before it (Bayesian).
         memory: Bytes that stacks may use; by default half of what is free. Groups that need more
             are trained in parts.
+        stacks_at_a_time: How many stacks train side by side, each in a thread. By default as many
+            as the process may use cores, 8 at most; 1 where there is a GPU.
         checkpoint_seconds: A stack in training is kept on the disk so often. Default 30.
         on_epoch: Function called after each epoch of a stack with the `StackTraining`.
         jit_compile: Whether XLA compiles the programs. Default True.
@@ -59,17 +64,21 @@ class StackedTuner(OneByOneTuner):
         *,
         stack_size=None,
         memory=None,
+        stacks_at_a_time=None,
         jit_compile=True,
         checkpoint_seconds=30.0,
         on_epoch=None,
         **arguments,
     ):
-        for limit, value in (("stack_size", stack_size), ("memory", memory)):
+        limits = {"stack_size": stack_size, "memory": memory, "stacks_at_a_time": stacks_at_a_time}
+        for limit, value in limits.items():
             if value is not None and value < 1:
                 raise ValueError(f"{limit} must be 1 or more. Received: {limit}={value}.")
         learns = isinstance(oracle, keras_tuner.oracles.BayesianOptimizationOracle)
         self.stack_size = stack_size or (8 if learns else 1024)
         self.memory = memory or default_limit()
+        self.stacks_at_a_time = stacks_at_a_time or default_stacks_at_a_time()
+        self.lock = threading.Lock()  # what the stacks' threads ask of the tuner, one at a time
         self.jit_compile, self.report = jit_compile, Report()
         self.checkpoint_seconds, self.on_epoch = checkpoint_seconds, on_epoch or (lambda _: None)
         super().__init__(oracle, hypermodel, **arguments)
@@ -138,12 +147,13 @@ class StackedTuner(OneByOneTuner):
             StackTraining(self, self._grouping, part, [members[p] for p in part.places], work)
             for group in groups
             for whole in parts_of(group, members, left)
-            for part in self._grouping.within(self.memory, whole)
+            for part in self._grouping.within(self.memory // self.stacks_at_a_time, whole)
         ]
         refused = self._run(trainings, built)
         alone = self._run([one for each in refused for one in each.one_after_another()], built)
         for training in alone:
             left |= {member.trial.trial_id: training.objection for member in training.members}
+        self._checkpoint.remove_all()
         while self._unbuilt:
             self.on_trial_end(self._unbuilt.popleft())
         return [(trial, left[trial.trial_id]) for trial in trials if trial.trial_id in left]
@@ -151,14 +161,13 @@ class StackedTuner(OneByOneTuner):
     def _run(self, trainings, built):
         """Runs what can be run, and ends its trials; returns the others."""
         refused = []
-        for training in prepared_ahead(trainings):
+        for training in side_by_side(trainings, self.stacks_at_a_time):
             if training.objection:
                 refused.append(training)
                 continue
-            training.run()
             for trial in {m.trial.trial_id: m.trial for m in training.members}.values():
                 self._end_if_done(trial, built[trial.trial_id], training.refusal)
-            self._checkpoint.remove()
+            self._checkpoint.remove(training)
         return refused
 
     def _members_of(self, trial, work):
@@ -246,7 +255,7 @@ class StackedTuner(OneByOneTuner):
         sign = -1 if self.oracle.objective.direction == "max" else 1
         return sign * member.score, int(member.trial.trial_id)
 
-    def end_early(self, members):
+    def _end_early(self, members):
         """Ends members that a callback or the pruning rule gives up, all looked at together."""
         training = [member for member in members if not member.ended]
         for member in training:
@@ -264,12 +273,28 @@ class StackedTuner(OneByOneTuner):
 
     def state_to_keep(self, member):
         """`Path` for the last state of a member that may go on; None if it may not."""
-        return self._states.to_write(member.trial, member.execution)
+        with self.lock:
+            return self._states.to_write(member.trial, member.execution)
 
-    def after_epoch(self, training):
-        """Keeps the training of a stack on the disk, now and then, and shows how far it is."""
-        self._checkpoint.after_epoch(training)
-        self.on_epoch(training)
+    def after_epoch(self, training, members):
+        """Ends what is hopeless; keeps the stack on the disk, now and then; shows how far it is."""
+        with self.lock:
+            self._end_early(members)
+            self._checkpoint.after_epoch(training)
+            self.on_epoch(training)
+
+    def keep_checkpoint(self, training):
+        """Keeps a stack that stops on the disk."""
+        with self.lock:
+            self._checkpoint.write(training)
+
+
+def default_stacks_at_a_time():
+    """As many stacks as this process may use cores; a GPU is busy with one."""
+    if tf.config.list_physical_devices("GPU"):
+        return 1
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count())
+    return min(8, len(cores))
 
 
 def parts_of(group, members, left):
@@ -291,16 +316,22 @@ def parts_of(group, members, left):
     return [group.part(numbers) for numbers in parts.values()]
 
 
-def prepared_ahead(trainings):
-    """Yields each `StackTraining` prepared; the next one is being compiled meanwhile.
+def side_by_side(trainings, at_a_time):
+    """Runs trainings, some at a time, and yields each when it has ended or was refused.
+
+    While one is being compiled, another trains. If the caller goes no further, those that train
+    stop after their epoch, with a checkpoint.
 
     Args:
         trainings: List of `StackTraining`.
+        at_a_time: How many, 1 or more.
     """
-    with ThreadPoolExecutor(1, "compile ahead") as thread:
-        ahead = None
-        for number, training in enumerate(trainings):
-            (ahead or thread.submit(training.prepare)).result()
-            if number + 1 < len(trainings):
-                ahead = thread.submit(trainings[number + 1].prepare)
-            yield training
+    with ThreadPoolExecutor(at_a_time, "stack") as threads:
+        running = [threads.submit(training.run) for training in trainings]
+        try:
+            for done in as_completed(running):
+                yield done.result()
+        finally:
+            for training in trainings:
+                training.stop()
+            threads.shutdown(cancel_futures=True)
