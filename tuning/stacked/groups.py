@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tuning.stacked.errors import NotStackable
+from tuning.stacked.first_batch import check_first_batch
 from tuning.stacked.memory import trials_within
 from tuning.stacked.optimizers import rule_of
 from tuning.stacked.program import Program
@@ -77,7 +78,7 @@ class Grouping:
     def __init__(self, data, jit_compile=True):
         self._data, self.jit_compile = data, jit_compile
         self._treatments, self._programs, self._widths = Treatments(), {}, {}
-        self._lock = threading.Lock()
+        self._objections, self._lock = {}, threading.Lock()
 
     def group(self, models, batch_sizes):
         """Partitions models.
@@ -180,6 +181,28 @@ class Grouping:
                 vectorized,
             )
         return self._programs[key]
+
+    def objection(self, program, group):
+        """Why a program cannot train its stacks: its first batch differs from the models' own.
+
+        The narrowest and the widest model of the first group that asks are compared; other stacks
+        of the program differ in numbers only.
+
+        Args:
+            program: What `program` returned.
+            group: `Group`.
+
+        Returns:
+            One sentence, or None.
+        """
+        with self._lock:
+            if program not in self._objections:
+                sizes = [sum(skeleton.widths.values()) for skeleton in group.skeletons]
+                two = group.part(sorted({int(np.argmin(sizes)), int(np.argmax(sizes))}))
+                self._objections[program] = check_first_batch(
+                    program, two.models, two.skeletons, group.batch_size, self._data
+                )
+            return self._objections[program]
 
 
 def losses_of(model):

@@ -2,11 +2,8 @@
 
 import time
 
-import numpy as np
-
 from tuning import training_state
 from tuning.stacked.errors import NotStackable
-from tuning.stacked.first_batch import check_first_batch
 from tuning.stacked.member import Snapshot
 from tuning.stacked.stack import Stack
 
@@ -55,7 +52,7 @@ class StackTraining:
         """Makes the stack; why that cannot be, or None."""
         try:
             program = self._grouping.program(self.group, not self.refusal, jit_compile)
-            if objection := self._check(program):
+            if objection := self._grouping.objection(program, self.group):
                 return objection
             self._stack = self._stacked(program)
             self._stack.compile()
@@ -72,18 +69,6 @@ class StackTraining:
             )
             for place, member in enumerate(self.members)
         ]
-
-    def _check(self, program):
-        """Compares the first batch of the narrowest and of the widest with their own models'."""
-        sizes = [sum(skeleton.widths.values()) for skeleton in self.group.skeletons]
-        chosen = sorted({int(np.argmin(sizes)), int(np.argmax(sizes))})
-        return check_first_batch(
-            program,
-            [self.group.models[place] for place in chosen],
-            [self.group.skeletons[place] for place in chosen],
-            self.group.batch_size,
-            self.work.training,
-        )
 
     def _stacked(self, program):
         group, work = self.group, self.work

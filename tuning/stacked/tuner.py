@@ -1,12 +1,13 @@
 """Hundreds of trials at a time: the oracle's trials, trained in stacks."""
 
 import collections
+import itertools
 import math
 import os
 import threading
 import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import keras
 import keras_tuner
@@ -26,6 +27,9 @@ from tuning.stacked.member import Member
 from tuning.stacked.memory import default_limit
 from tuning.stacked.report import FIT, ONE_PROGRAM, STACKED, Report
 from tuning.stacked.training import StackTraining
+
+BUILT_AT_ONCE = 1024
+"""Trials whose models are built and grouped before the first of them trains."""
 
 
 class StackedTuner(OneByOneTuner):
@@ -134,34 +138,45 @@ class StackedTuner(OneByOneTuner):
     def _train_in_stacks(self, trials, work):
         """Trains and ends what can be stacked; returns `(trial, why not)` of the rest."""
         keras.backend.clear_session()
-        built = {trial.trial_id: self._members_of(trial, work) for trial in trials}
-        self._unbuilt = collections.deque(trial for trial in trials if not built[trial.trial_id])
-        members = [member for own in built.values() for member in own]
-        groups, reasons = self._grouping.group(
-            [member.model for member in members], [member.batch_size for member in members]
-        )
-        left = {members[place].trial.trial_id: reason for place, reason in reasons.items()}
-        for trial in trials:  # those that had ended when a kill ended their stack
-            self._end_if_done(trial, built[trial.trial_id])
-        trainings = [
-            StackTraining(self, self._grouping, part, [members[p] for p in part.places], work)
-            for group in groups
-            for whole in parts_of(group, members, left)
-            for part in self._grouping.within(self.memory // self.stacks_at_a_time, whole)
-        ]
-        refused = self._run(trainings, built)
-        alone = self._run([one for each in refused for one in each.one_after_another()], built)
-        for training in alone:
+        self._unbuilt = collections.deque()
+        built, left = {}, {}
+        starts = range(0, len(trials), BUILT_AT_ONCE)
+        waves = (self._wave(trials[i : i + BUILT_AT_ONCE], work, built, left) for i in starts)
+        refused = self._run(waves, built)
+        alone = [one for training in refused for one in training.one_after_another()]
+        for training in self._run([alone], built):
             left |= {member.trial.trial_id: training.objection for member in training.members}
         self._checkpoint.remove_all()
         while self._unbuilt:
             self.on_trial_end(self._unbuilt.popleft())
         return [(trial, left[trial.trial_id]) for trial in trials if trial.trial_id in left]
 
-    def _run(self, trainings, built):
+    def _wave(self, trials, work, built, left):
+        """Builds some trials' models; returns the trainings of their stacks."""
+        built |= {trial.trial_id: self._members_of(trial, work) for trial in trials}
+        self._unbuilt.extend(trial for trial in trials if not built[trial.trial_id])
+        members = [member for trial in trials for member in built[trial.trial_id]]
+        groups, reasons = self._grouping.group(
+            [member.model for member in members], [member.batch_size for member in members]
+        )
+        left |= {members[place].trial.trial_id: reason for place, reason in reasons.items()}
+        for trial in trials:  # those that had ended when a kill ended their stack
+            self._end_if_done(trial, built[trial.trial_id])
+        memory = self.memory // self.stacks_at_a_time
+        parts = [
+            self._grouping.within(memory, whole)
+            for group in groups
+            for whole in parts_of(group, members, left)
+        ]
+        return [
+            StackTraining(self, self._grouping, part, [members[p] for p in part.places], work)
+            for part in in_turns(parts)
+        ]
+
+    def _run(self, waves, built):
         """Runs what can be run, and ends its trials; returns the others."""
         refused = []
-        for training in side_by_side(trainings, self.stacks_at_a_time):
+        for training in side_by_side(waves, self.stacks_at_a_time):
             if training.objection:
                 refused.append(training)
                 continue
@@ -316,22 +331,34 @@ def parts_of(group, members, left):
     return [group.part(numbers) for numbers in parts.values()]
 
 
-def side_by_side(trainings, at_a_time):
+def in_turns(lists):
+    """One of each list, then the next of each: stacks side by side wait for no common program."""
+    return [one for turn in itertools.zip_longest(*lists) for one in turn if one is not None]
+
+
+def side_by_side(waves, at_a_time):
     """Runs trainings, some at a time, and yields each when it has ended or was refused.
 
-    While one is being compiled, another trains. If the caller goes no further, those that train
-    stop after their epoch, with a checkpoint.
+    While one is being compiled, another trains; meanwhile the next wave is built. If the caller
+    goes no further, those that train stop after their epoch, with a checkpoint.
 
     Args:
-        trainings: List of `StackTraining`.
+        waves: Iterable of lists of `StackTraining`.
         at_a_time: How many, 1 or more.
     """
+    running = {}
     with ThreadPoolExecutor(at_a_time, "stack") as threads:
-        running = [threads.submit(training.run) for training in trainings]
         try:
-            for done in as_completed(running):
-                yield done.result()
+            for wave in waves:
+                running |= {threads.submit(training.run): training for training in wave}
+                for future in [future for future in running if future.done()]:
+                    del running[future]
+                    yield future.result()
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    del running[future]
+                    yield future.result()
         finally:
-            for training in trainings:
+            for training in running.values():
                 training.stop()
             threads.shutdown(cancel_futures=True)
