@@ -5,28 +5,27 @@ import contextlib
 import functools
 import threading
 import time
-from concurrent.futures import Future
 from unittest import mock
 
 from tuning import Records, StackedTuner
 from tuning.dashboard import TrialRows
 from tuning.oracles import RandomOracle
-from tuning.stacked import Grouping, Stack
+from tuning.stacked import Grouping, Stack, tuner
 from tuning.stacked.program import Program
 from tuning.stacked.training import StackTraining
 
-WAITING = "waiting for the compiler"
+WAITING = "waiting for the stacks"
 METHODS = {
     "oracle": {RandomOracle: ("create_trial", "update_trial", "end_trial")},
     "building models": {StackedTuner: ("_members_of",)},
     "grouping, padding": {Grouping: ("group", "program"), StackTraining: ("_stacked",)},
-    "check of the first batch": {StackTraining: ("_check",)},
+    "check of the first batch": {Grouping: ("objection",)},
     "tracing": {Program: ("_train_steps", "_evaluate_steps", "_gradients_of_all")},
     "compiling": {Stack: ("compile",)},
     "training, evaluation": {Stack: ("train_epoch",)},
     "records": {Records: ("restore", "begin", "epoch", "write_curve", "end", "finish")},
     "HParams": {TrialRows: ("begin", "end")},
-    WAITING: {Future: ("result",)},
+    WAITING: {tuner: ("wait",)},
 }
 """The methods that make up each phase."""
 
@@ -38,7 +37,7 @@ class Phases:
 
     Attributes:
         seconds: `{phase: seconds}` of the thread that searches.
-        ahead: `{phase: seconds}` of the thread that prepares the next stack meanwhile.
+        ahead: `{phase: seconds}` of the threads that train stacks meanwhile, added up.
     """
 
     def __init__(self):

@@ -63,8 +63,10 @@ def contenders_table(title, measured, limits):
 
 
 def phases_table(title, measured):
-    """Ours by phase, milliseconds a trial; beside it what another thread did meanwhile."""
-    table = Table(title=f"{title}: ours, milliseconds a trial (+ meanwhile, in another thread)")
+    """Ours by phase, milliseconds a trial; beside it what the stacks' threads did meanwhile."""
+    table = Table(
+        title=f"{title}: ours, milliseconds a trial (+ meanwhile, in the stacks' threads)"
+    )
     table.add_column("phase", no_wrap=True)
     columns = {trials: own for (name, trials), own in measured.items() if name == OURS}
     for trials in columns:
