@@ -64,9 +64,7 @@ def contenders_table(title, measured, limits):
 
 def phases_table(title, measured):
     """Ours by phase, milliseconds a trial; beside it what the stacks' threads did meanwhile."""
-    table = Table(
-        title=f"{title}: ours, milliseconds a trial (+ in the stacks' threads)"
-    )
+    table = Table(title=f"{title}: ours, milliseconds a trial (+ in the stacks' threads)")
     table.add_column("phase", no_wrap=True)
     columns = {trials: own for (name, trials), own in measured.items() if name == OURS}
     for trials in columns:
