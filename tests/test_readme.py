@@ -25,9 +25,10 @@ class ReadmeTest(tf.test.TestCase):
         targets = set(re.findall(r"^ {4}make ([a-z]+)|`make ([a-z]+)", README, re.MULTILINE))
         for target in {name for pair in targets for name in pair if name}:
             self.assertRegex(makefile, rf"(?m)^{target}:")
-        sources = "".join(path.read_text() for path in (ROOT / "recipes").rglob("*.py"))
+        folders = (ROOT / "recipes", ROOT / "benchmarks")
+        sources = "".join(p.read_text() for folder in folders for p in folder.rglob("*.py"))
         for flag in set(re.findall(r"--([a-z][a-z-]+)", README)) - {"help"}:
-            self.assertIn(flag.removeprefix("no-").replace("-", "_"), sources, flag)
+            self.assertTrue(flag.removeprefix("no-").replace("-", "_") in sources, flag)
         for picture in re.findall(r"!\[.*?\]\((.*?)\)", README):
             self.assertTrue((ROOT / picture).is_file(), picture)
 

@@ -61,8 +61,8 @@ class WatchedTuner(StackedTuner):
         self._watch = watch
         super().__init__(*arguments, **named)
 
-    def after_epoch(self, training):
+    def after_epoch(self, training, members):
         """Looks at the best score so far of a stack."""
-        super().after_epoch(training)
+        super().after_epoch(training, members)
         scores = [member.score for member in training.members if member.score == member.score]
         self._watch.look(max(scores, default=0.0))

@@ -89,11 +89,12 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_groups_of_one_template_share_a_program(self):
         programs = []
-        for width in (17, 30, 33):
-            (group,), _ = self.grouping.group([model_of(L.Dense(width))], [8])
+        for width, batch_size in ((29, 8), (17, 16), (32, 8), (33, 8)):
+            (group,), _ = self.grouping.group([model_of(L.Dense(width))], [batch_size])
             programs.append(self.grouping.program(group))
-        self.assertIs(programs[0], programs[1])  # both widths round up to 32
-        self.assertIsNot(programs[0], programs[2])
+        self.assertIs(programs[0], programs[1])  # there is room for a narrower one
+        self.assertIs(programs[0], programs[2])  # 29 was rounded up
+        self.assertIsNot(programs[0], programs[3])
 
     def test_every_refusal_has_its_reason(self):
         class Subclassed(keras.Model):
