@@ -84,6 +84,12 @@ class Member:
     def __post_init__(self):
         self.next_epoch = self.first_epoch
 
+    def restart(self):
+        """Forgets what it came to, so that it is trained from its beginning."""
+        self.curve, self.score, self.best_epoch, self.next_epoch = [], math.nan, 0, self.first_epoch
+        self.ended, self.reason, self.snapshot, self.state = False, "", None, None
+        self.take(self.callbacks)
+
     def take(self, callbacks):
         """Takes copies of callbacks; the best weights are kept anyway, whatever they say of it."""
         for callback in callbacks:

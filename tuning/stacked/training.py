@@ -2,6 +2,8 @@
 
 import time
 
+import tensorflow as tf
+
 from tuning import training_state
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.member import Snapshot
@@ -90,6 +92,16 @@ class StackTraining:
         self._prepare()
         if self.objection:
             return self
+        try:
+            self._train()
+        except tf.errors.OpError as error:  # out of memory, say
+            self.objection = f"its stack failed: {str(error.message).partition(chr(10))[0][:160]}"
+            for member in self.members:
+                member.restart()
+        self._stack = None
+        return self
+
+    def _train(self):
         for place, member in enumerate(self.members):
             if member.snapshot is not None:  # as a checkpoint has it
                 own = self._stack.place(place)
@@ -100,8 +112,6 @@ class StackTraining:
                 raise Stopped
             self._train_epoch()
         self._release(self._active)
-        self._stack = None
-        return self
 
     def stop(self):
         """Lets `run` end after the epoch that is being trained."""

@@ -16,6 +16,7 @@ from recipes.ingredients.batches import ShuffledBatches
 from tuning import OneByOneTuner, StackedTuner
 from tuning.oracles import HyperbandOracle, RandomOracle
 from tuning.pruning import MedianRule, SuccessiveHalving
+from tuning.stacked import Stack
 
 OBJECTIVE = keras_tuner.Objective("val_loss", "min")
 
@@ -213,6 +214,24 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         )
         for one, other in zip(self.records(tuner), self.records(alone), strict=True):
             self.assertAllClose(one.score, other.score, rtol=1e-4)
+
+    def test_a_stack_that_runs_out_of_memory_is_trained_one_after_another(self):
+        train_epoch, epochs = Stack.train_epoch, []
+
+        def exhausted(stack, order, seed):
+            epochs.append(len(stack))
+            if len(stack) > 1 and len(epochs) > 1:
+                raise tf.errors.ResourceExhaustedError(None, None, "out of memory\nand so on")
+            return train_epoch(stack, order, seed)
+
+        with unittest.mock.patch.object(Stack, "train_epoch", exhausted):
+            tuner = self.search(self.tuner())
+        self.assertEqual(tuner.report.ways, {"one program": 4})
+        self.assertIn("(its stack failed: out of memory: 4)", str(tuner.report))
+        whole = self.search(self.tuner(project_name="whole"))
+        for one, other in zip(self.records(tuner), self.records(whole), strict=True):
+            self.assertAllClose(one.score, other.score, rtol=1e-4)
+        self.assertLen(self.rows(), 8)
 
     def test_models_that_cannot_be_stacked_are_trained_by_fit_beside_those_that_can(self):
         def sometimes(hp):
