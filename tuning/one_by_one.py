@@ -103,7 +103,11 @@ class OneByOneTuner(keras_tuner.Tuner):
 
     def reload(self):
         """Takes the search up where its files say it was."""
-        self._populate_initial_space()
+        if not hasattr(self, "records"):  # keras-tuner calls it while it makes the tuner
+            self._populate_initial_space()
+            return
+        self.oracle.reload()
+        self._take_up()
 
     def save(self):
         """Lets the oracle save its state; keras-tuner's mark of a search is written once."""

@@ -249,6 +249,19 @@ class NothingLostTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual([record.status for record in trials], ["COMPLETED"] * 2)
         self.assertLen(self.curves(), 4)
 
+    def test_reload_shows_what_another_process_did_even_if_its_builder_showed_more_since(self):
+        def reticent(hp):
+            model = build(hp)
+            if hp.get("learning_rate") != 0.01:  # the first value, of which it is asked its space
+                hp.Int("late", 1, 3)
+            return model
+
+        looking = self.tuner(builder=reticent)
+        first = self.search(self.tuner(builder=reticent)).records.trials
+        for _ in range(2):
+            looking.reload()
+            self.assertEqual(looking.records.trials, first)
+
     def test_any_keras_tuner_oracle_is_served(self):
         oracle = keras_tuner.oracles.RandomSearchOracle(OBJECTIVE, max_trials=2, seed=1)
         first = self.search(self.tuner(oracle)).records.trials
