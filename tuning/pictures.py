@@ -5,6 +5,12 @@ import warnings
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+
+def paper(width, height):
+    """An empty figure, in inches, on white paper of its own: it is read on dark pages too."""
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
 def pixels(figure):

@@ -1,0 +1,31 @@
+"""What the recipes of `recipes.claims` share: checks of statements, and how they are run."""
+
+from recipes.ingredients.claims.check import NO, UNCERTAIN, YES, Check, Expected
+from recipes.ingredients.claims.conduct import (
+    Result,
+    conduct,
+    markdown,
+    numbers_of,
+    refuse_below,
+)
+from recipes.ingredients.claims.measured import Measured, mean_of, ratio_of, share_of, worst_of
+from recipes.ingredients.claims.side_by_side import SideBySide
+
+__all__ = [
+    "NO",
+    "UNCERTAIN",
+    "YES",
+    "Check",
+    "Expected",
+    "Measured",
+    "Result",
+    "SideBySide",
+    "conduct",
+    "markdown",
+    "mean_of",
+    "numbers_of",
+    "ratio_of",
+    "refuse_below",
+    "share_of",
+    "worst_of",
+]

@@ -1,0 +1,61 @@
+"""Several models trained side by side on the same batches, watched every few steps."""
+
+import numpy as np
+
+from tuning.stacked import Data, Grouping, Stack
+
+
+class SideBySide:
+    """Trains Keras models that are one program as a stack, each as if it were alone.
+
+    What is compiled for one stack serves the next one of as many models.
+
+    Args:
+        x: `(examples, ...)` features.
+        labels: `(examples,)` integer classes.
+        validation: Optional `(x, labels)` to evaluate on each time.
+        batch_size: Examples of a mini-batch. Default 64.
+    """
+
+    def __init__(self, x, labels, validation=None, batch_size=64):
+        self.data, self.batch_size = Data(x, labels), batch_size
+        self.validation = None if validation is None else Data(*validation)
+        self._grouping = Grouping(self.data)
+
+    def train(self, models, steps, every, seed=0):
+        """Trains the models, and stops every few steps to be looked at.
+
+        Args:
+            models: Compiled Keras models that differ in widths and the optimiser's numbers only.
+            steps: Mini-batches in all.
+            every: Mini-batches between two looks; it divides `steps`.
+            seed: Decides the order of the examples, `default_rng([seed, epoch])` in each epoch.
+
+        Yields:
+            `(step, logs, stack)`: mini-batches so far; `{name: (models,)}`, training metrics over
+            the last `every` batches and `val_` ones of now; the `Stack` itself.
+        """
+        groups, reasons = self._grouping.group(models, [self.batch_size] * len(models))
+        if reasons or len(groups) != 1:
+            raise ValueError(f"models must be one program. Received: {reasons or len(groups)}.")
+        group, evaluated = groups[0], self.validation and min(self.validation.examples, 512)
+        stack = Stack(
+            *(self._grouping.program(group), models, group.skeletons, self.batch_size, self.data),
+            validation=self.validation,
+            validation_batch_size=evaluated,
+        )
+        rows = self._order(steps, seed)
+        for number, part in enumerate(np.split(rows, steps // every), 1):
+            yield number * every, stack.train_epoch(part, seed=number), stack
+
+    def curves(self, models, steps, every, seed=0):
+        """Trains the models; returns `{name: (steps / every, models)}`. Arguments as `train`'s."""
+        logs = [logs for _, logs, _ in self.train(models, steps, every, seed)]
+        return {name: np.stack([each[name] for each in logs]) for name in logs[0]}
+
+    def _order(self, steps, seed):
+        """Rows of so many whole batches: epoch after epoch, without what is left of each."""
+        whole = self.data.examples // self.batch_size * self.batch_size
+        epochs = -(-steps * self.batch_size // whole)
+        order = [self.data.order(True, seed, epoch)[:whole] for epoch in range(epochs)]
+        return np.concatenate(order)[: steps * self.batch_size]
