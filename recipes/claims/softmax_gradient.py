@@ -120,9 +120,7 @@ def draw(found):
     classes = np.arange(len(found["wrong"]))
     right.bar(classes, found["wrong"])
     right.axhline(0, color="black", linewidth=0.8)
-    right.set_xticks(
-        classes, [f"class {c}: z = {z:g}" for c, z in zip(classes, WRONG, strict=True)]
-    )
+    right.set_xticks(classes, [f"class {c}: z = {z:g}" for c, z in enumerate(WRONG)])
     right.set_title(f"A confidently wrong example: its true class is {LABEL}", fontsize=10)
     right.set(ylabel="gradient")
     return figure

@@ -8,6 +8,7 @@ from recipes.ingredients.claims.conduct import (
     numbers_of,
     refuse_below,
 )
+from recipes.ingredients.claims.examples import flat_examples
 from recipes.ingredients.claims.measured import Measured, mean_of, ratio_of, share_of, worst_of
 from recipes.ingredients.claims.side_by_side import SideBySide
 
@@ -21,6 +22,7 @@ __all__ = [
     "Result",
     "SideBySide",
     "conduct",
+    "flat_examples",
     "markdown",
     "mean_of",
     "numbers_of",
