@@ -20,8 +20,9 @@ import dataclasses
 import numpy as np
 
 from layers import BatchNorm
-from recipes.ingredients.claims import Check, Expected, conduct, refuse_below, worst_of
+from recipes.ingredients.claims import Check, Expected, conduct, worst_of
 from recipes.ingredients.command_line import run
+from recipes.ingredients.errors import refuse_below
 from recipes.ingredients.run_directory import RunSettings
 from tuning.pictures import paper
 

@@ -20,8 +20,9 @@ import tensorflow as tf
 from scipy.special import softmax
 
 from layers import SoftmaxCrossEntropy, SoftmaxHead
-from recipes.ingredients.claims import Check, Expected, conduct, refuse_below, worst_of
+from recipes.ingredients.claims import Check, Expected, conduct, worst_of
 from recipes.ingredients.command_line import run
+from recipes.ingredients.errors import refuse_below
 from recipes.ingredients.run_directory import RunSettings
 from tuning.pictures import paper
 

@@ -6,10 +6,10 @@ from recipes.ingredients.claims.conduct import (
     conduct,
     markdown,
     numbers_of,
-    refuse_below,
 )
 from recipes.ingredients.claims.examples import flat_examples
 from recipes.ingredients.claims.measured import Measured, mean_of, ratio_of, share_of, worst_of
+from recipes.ingredients.claims.race import Race, RaceSettings, race, seeded
 from recipes.ingredients.claims.side_by_side import SideBySide
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "Check",
     "Expected",
     "Measured",
+    "Race",
+    "RaceSettings",
     "Result",
     "SideBySide",
     "conduct",
@@ -26,8 +28,9 @@ __all__ = [
     "markdown",
     "mean_of",
     "numbers_of",
+    "race",
     "ratio_of",
-    "refuse_below",
+    "seeded",
     "share_of",
     "worst_of",
 ]

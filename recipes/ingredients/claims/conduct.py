@@ -13,7 +13,7 @@ from rich.text import Text
 
 from recipes.ingredients.claims.check import NO, YES
 from recipes.ingredients.command_line import console
-from recipes.ingredients.errors import BadInput, quoted
+from recipes.ingredients.errors import quoted
 from recipes.ingredients.run_directory import open_run
 from tuning.dashboard import EventFile
 from tuning.pictures import pixels, save
@@ -109,19 +109,3 @@ def markdown(rows):
         cells = (cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def refuse_below(settings, **least):
-    """Refuses settings that are too small.
-
-    Args:
-        settings: Dataclass.
-        **least: `{name: the least it may be}`.
-
-    Raises:
-        BadInput: One of them is smaller.
-    """
-    for name, minimum in least.items():
-        value = getattr(settings, name)
-        if not value >= minimum:
-            raise BadInput(f"{name} must be {minimum} or more. Received: {name}={value}.")

@@ -22,17 +22,17 @@ class SideBySide:
         self.validation = None if validation is None else Data(*validation)
         self._grouping = Grouping(self.data)
 
-    def train(self, models, steps, every, seed=0):
+    def train(self, models, looks, every, seed=0):
         """Trains the models, and stops every few steps to be looked at.
 
         Args:
             models: Compiled Keras models that differ in widths and the optimiser's numbers only.
-            steps: Mini-batches in all.
-            every: Mini-batches between two looks; it divides `steps`.
+            looks: How often they are looked at.
+            every: Mini-batches between two looks.
             seed: Decides the order of the examples, `default_rng([seed, epoch])` in each epoch.
 
         Yields:
-            `(step, logs, stack)`: mini-batches so far; `{name: (models,)}`, training metrics over
+            `(steps, logs, stack)`: mini-batches so far; `{name: (models,)}`, training metrics over
             the last `every` batches and `val_` ones of now; the `Stack` itself.
         """
         groups, reasons = self._grouping.group(models, [self.batch_size] * len(models))
@@ -44,13 +44,13 @@ class SideBySide:
             validation=self.validation,
             validation_batch_size=evaluated,
         )
-        rows = self._order(steps, seed)
-        for number, part in enumerate(np.split(rows, steps // every), 1):
+        order = self._order(looks * every, seed)
+        for number, part in enumerate(np.split(order, looks), 1):
             yield number * every, stack.train_epoch(part, seed=number), stack
 
-    def curves(self, models, steps, every, seed=0):
-        """Trains the models; returns `{name: (steps / every, models)}`. Arguments as `train`'s."""
-        logs = [logs for _, logs, _ in self.train(models, steps, every, seed)]
+    def curves(self, models, looks, every, seed=0):
+        """Trains the models, as `train` does; returns `{name: (looks, models)}`."""
+        logs = [logs for _, logs, _ in self.train(models, looks, every, seed)]
         return {name: np.stack([each[name] for each in logs]) for name in logs[0]}
 
     def _order(self, steps, seed):

@@ -23,7 +23,7 @@ class SideBySideTest(tf.test.TestCase):
         models = [classifier(0.1), classifier(0.01)]
         first = [model.get_weights() for model in models]
         together = SideBySide(self.x, self.y, validation=(self.x, self.y), batch_size=8)
-        looks = list(together.train(models, steps=6, every=2, seed=5))
+        looks = list(together.train(models, looks=3, every=2, seed=5))
         self.assertEqual([step for step, _, _ in looks], [2, 4, 6])
         _, logs, stack = looks[-1]
         for place, model in enumerate(models):
@@ -39,7 +39,7 @@ class SideBySideTest(tf.test.TestCase):
                 self.assertAllClose(own, alone, atol=1e-5)
 
     def test_curves_have_a_point_each_time_for_each_model(self):
-        curves = SideBySide(self.x, self.y, batch_size=8).curves([classifier(0.1)] * 2, 9, 3)
+        curves = SideBySide(self.x, self.y, batch_size=8).curves([classifier(0.1)] * 2, 3, 2)
         self.assertEqual(curves["loss"].shape, (3, 2))
 
     def test_models_of_two_programs_are_refused(self):
