@@ -7,7 +7,7 @@ from recipes.ingredients.claims.conduct import (
     markdown,
     numbers_of,
 )
-from recipes.ingredients.claims.examples import flat_examples
+from recipes.ingredients.claims.examples import flat_examples, raw_examples
 from recipes.ingredients.claims.measured import Measured, mean_of, ratio_of, share_of, worst_of
 from recipes.ingredients.claims.race import Race, RaceSettings, race, seeded
 from recipes.ingredients.claims.side_by_side import SideBySide
@@ -30,6 +30,7 @@ __all__ = [
     "numbers_of",
     "race",
     "ratio_of",
+    "raw_examples",
     "seeded",
     "share_of",
     "worst_of",

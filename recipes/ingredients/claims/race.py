@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from recipes.ingredients.errors import refuse_below
+from tuning.stacked.lazy_variables import lazy_variables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,9 +70,12 @@ class Race:
         ]
 
     def draw_steps(self, axes, label, colour):
-        """Draws the geometric mean of the steps over the learning rate; a gap where some fail."""
-        means = np.exp(np.log(self.steps).mean(0))
-        axes.plot(self.rates, means, marker="o", label=label, color=colour)
+        """Draws the mean of the steps over the learning rate; a cross where some trainings fail."""
+        means = np.minimum(self.steps, self.points[-1]).mean(0)
+        fails = ~np.isfinite(self.steps).all(0)
+        axes.plot(self.rates, means, color=colour, alpha=0.6)
+        axes.plot(self.rates[~fails], means[~fails], "o", color=colour, label=label)
+        axes.plot(self.rates[fails], means[fails], "x", color=colour)
         axes.set(xlabel="learning rate", ylabel="mini-batches to the target", xscale="log")
 
     def draw_losses(self, axes, label, colour):
@@ -106,4 +110,5 @@ def seeded(seed, build, *arguments):
     """What `build` makes of the arguments, with initial weights that the seed alone decides."""
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
-    return build(*arguments)
+    with lazy_variables():  # a stack needs their initial values only
+        return build(*arguments)
