@@ -127,7 +127,7 @@ def write(result, directory, seconds):
     directory.write_json("claims.json", result.rows)
     write_atomically(directory.path / "claims.md", markdown(result.rows) + "\n")
     EventFile(directory.path / "tensorboard").text("claims/all", markdown(result.rows))
-    found = dict(Counter(row["holds"].partition(":")[0] for row in result.rows))
+    found = dict(Counter(row["holds"].partition(" (")[0] for row in result.rows))
     if not result.crashed:  # else `--resume` runs those again
         directory.finish({"holds": found, "seconds": round(seconds, 3)})
     console.print(f"checks: {', '.join(f'{count} {word}' for word, count in found.items())}")

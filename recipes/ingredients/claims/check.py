@@ -59,7 +59,7 @@ class Check:
 
     @property
     def holds(self):
-        """`yes`, `no`, `cannot be told`, or `under conditions: ...`, which names them all."""
+        """`yes`, `no`, `cannot be told`, or under conditions, those under which it holds."""
         found = {}
         for each in self.measurements:
             found.setdefault(self.expected.verdict(each), []).append(each.condition)
@@ -67,8 +67,8 @@ class Check:
             return next(iter(found))
         if YES not in found:
             return UNCERTAIN
-        others = "; ".join(f"{word}: {', '.join(found[word])}" for word in found if word != YES)
-        return f"{UNDER_CONDITIONS}: {', '.join(found[YES])}; {others}"
+        held = found[YES]
+        return f"{UNDER_CONDITIONS} ({len(held)} of {len(self.measurements)}): {'; '.join(held)}"
 
     def row(self):
         """What `claims.json` holds of it; of several conditions `{condition: number}`."""

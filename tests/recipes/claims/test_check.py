@@ -38,7 +38,7 @@ class CheckTest(tf.test.TestCase, parameterized.TestCase):
         adam, sgd, raw = (worst_of([v], c) for v, c in ((1, "adam"), (2, "sgd"), (9, "raw")))
         self.assertEqual(check(adam, sgd, high=3).holds, "yes")
         self.assertEqual(
-            check(adam, sgd, raw, high=3).holds, "under conditions: adam, sgd; no: raw"
+            check(adam, sgd, raw, high=3).holds, "under conditions (2 of 3): adam; sgd"
         )
         unknown = mean_of([2], "one seed")
         self.assertEqual(check(raw, unknown, high=3).holds, "cannot be told")
