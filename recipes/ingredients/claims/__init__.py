@@ -8,6 +8,7 @@ from recipes.ingredients.claims.conduct import (
     numbers_of,
 )
 from recipes.ingredients.claims.examples import flat_examples, raw_examples
+from recipes.ingredients.claims.losses import LossTable, loss_table, losses_of
 from recipes.ingredients.claims.measured import Measured, mean_of, ratio_of, share_of, worst_of
 from recipes.ingredients.claims.race import Race, RaceSettings, race, seeded
 from recipes.ingredients.claims.side_by_side import SideBySide
@@ -18,6 +19,7 @@ __all__ = [
     "YES",
     "Check",
     "Expected",
+    "LossTable",
     "Measured",
     "Race",
     "RaceSettings",
@@ -25,6 +27,8 @@ __all__ = [
     "SideBySide",
     "conduct",
     "flat_examples",
+    "loss_table",
+    "losses_of",
     "markdown",
     "mean_of",
     "numbers_of",
