@@ -162,7 +162,7 @@ def draw(found):
         figure.subplots(1, len(found)), found.items(), strict=True
     ):
         shown = set()
-        for place, (name, (priority, each)) in enumerate(shares.items()):
+        for place, (priority, each) in enumerate(shares.values()):
             colour, text = PRIORITIES[priority]
             label = None if priority in shown else text
             axes.barh(place, each.mean(), color=colour, edgecolor="black", label=label)
