@@ -155,7 +155,7 @@ def judge(found):
             "3.3",
             "accuracy gained by training with a softmax output",
             gained["softmax"],
-            Expected("gradients tell the way: at least half of the examples more", low=0.5),
+            Expected("gradients tell the way, for half of the examples or more", low=0.5),
         ),
         Check(
             "3.3",

@@ -26,7 +26,10 @@ class HardmaxGradientTest(tf.test.TestCase):
         self.assertEqual(verdicts(judge(measure(SMALL))), ["yes"] * 5)
 
     def test_a_hardmax_with_a_gradient_is_red(self):
-        self.assertEqual(reds(judge(measure(SMALL, hardmax=straight_through))), [0, 4])
+        self.assertEqual(reds(judge(measure(SMALL, hardmax=straight_through))), [0])
+
+    def test_a_softmax_in_place_of_hardmax_is_red(self):
+        self.assertEqual(reds(judge(measure(SMALL, hardmax=tf.nn.softmax))), [0, 2, 4])
 
     def test_a_softmax_without_its_gradient_is_red(self):
         self.assertEqual(reds(judge(measure(SMALL, softmax=without_gradient))), [1, 3])
