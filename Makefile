@@ -57,13 +57,8 @@ pictures: $(VENV)/installed-dev  ## make the README's pictures anew; those of th
 	cp runs/pictures/train/figure.png pictures/train.png
 	cp runs/pictures/random/figure.png pictures/search.png
 	$(BIN)/python -m tests.tuning.dashboard.screenshots runs/pictures pictures
-	$(MAKE) --no-print-directory claims ARGS="--run-directory runs/pictures-of-claims --overwrite"
-	mkdir -p pictures/claims
-	for figure in runs/pictures-of-claims/*/figure.png; do \
-	  cp "$$figure" "pictures/claims/$$(basename "$$(dirname "$$figure")").png"; \
-	done
-	sed -E 's#\]\(([a-z_]+)/figure\.png\)#](../../pictures/claims/\1.png)#' \
-	  runs/pictures-of-claims/claims.md > recipes/claims/README.md
+	$(BIN)/python -m recipes.claims --run-directory runs/pictures-of-claims --overwrite
+	$(BIN)/python -m tests.recipes.claims.publish runs/pictures-of-claims
 
 bench: $(VENV)/installed-dev  ## measure the project beside its peers; ARGS="bookkeeping" runs one of the benchmarks
 	@set -e; for name in $(or $(ARGS),$(BENCHMARKS)); do \

@@ -95,10 +95,8 @@ def measure(settings, straight=straight, bent=bent):
         found[classes] = {"examples": (x, labels)}
         for name, hidden in (("straight", straight), ("bent", bent)):
             models = [seeded(n, network, classes, hidden) for n in range(settings.seeds)]
-            together = SideBySide(x, labels)
-            ((_, _, stack),) = together.train(models, 1, settings.steps)
-            ends = [stack.write_back(place) for place in range(len(models))]
-            found[classes][name] = np.array([logits(model) for model in ends])
+            for _ in SideBySide(x, labels).watch(models, 1, settings.steps):
+                found[classes][name] = np.array([logits(model) for model in models])
     return found
 
 

@@ -158,7 +158,7 @@ def draw(found):
         loss = -np.log(np.maximum(of_class, 1e-7)).mean(-1)
         lines = losses.plot(loss.T, style, color=f"C{number}", linewidth=3 - number)
         lines[0].set_label(titles[name])
-    losses.set(xlabel="steps", ylabel="loss [nats]", yscale="log")
+    losses.set(xlabel="steps", ylabel="loss [nats]")
     for axes in figure.axes:
         axes.grid(alpha=0.3)
         axes.legend()

@@ -66,6 +66,13 @@ class ClaimsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(softmax_gradient.main(dataclasses.replace(settings, where=again)), first)
         self.assertEqual((first.run_directory / "figure.png").stat().st_mtime_ns, picture)
 
+    @parameterized.parameters(*RECIPES)
+    def test_each_recipe_stands_in_the_text_with_its_picture(self, name):
+        text = (ROOT / "recipes/claims/README.md").read_text()
+        self.assertIn(f"\n### {RECIPES[name].__doc__.partition(chr(10))[0].rstrip('.')}\n", text)
+        self.assertIn(f"](../../pictures/claims/{name}.png)", text)
+        self.assertTrue((ROOT / f"pictures/claims/{name}.png").is_file())
+
     def test_they_are_in_the_order_of_the_subject(self):
         numbers = [tuple(map(int, numbers_of(m)[0].split("."))) for m in RECIPES.values()]
         self.assertEqual(numbers, sorted(numbers))
