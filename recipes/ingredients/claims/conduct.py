@@ -55,9 +55,9 @@ def conduct(file, settings, measure, judge, draw):
 
 
 def show(path, name, rows, figure):
-    """Draws a claim's picture: `figure.png`, and TensorBoard's with a table under it."""
+    """Draws a claim's picture: `figure.png`, and TensorBoard's, with the table beside it."""
     save(figure, path / "figure.png")
     events = EventFile(path / "tensorboard")
     tag = f"claims/{rows[0]['claim']} {name.replace('_', ' ')}"
     events.image(tag, pixels(figure))
-    events.text(tag, markdown(rows))
+    events.text(f"{tag}: table", markdown(rows))  # else the page shows one of the two

@@ -55,8 +55,12 @@ class ClaimsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual({row["claim"] for row in rows}, {"3.7"})
         self.assertTrue((result.run_directory / "figure.png").is_file())
         events = EventAccumulator(str(result.run_directory / "tensorboard")).Reload()
-        tags = events.Tags()["tensors"]
-        self.assertEqual(set(tags), {"claims/3.7 softmax gradient"})
+        shown = {
+            tag: events.SummaryMetadata(tag).plugin_data.plugin_name
+            for tag in events.Tags()["tensors"]
+        }
+        name = "claims/3.7 softmax gradient"
+        self.assertEqual(shown, {name: "images", f"{name}: table": "text"})
 
     def test_a_recipe_that_is_finished_is_not_run_again(self):
         settings = softmax_gradient.Settings(where=self.where, seeds=2)
