@@ -19,8 +19,8 @@ from tuning.stacked.skeleton import Skeleton
 from tuning.stacked.template import Template, rounded
 from tuning.stacked.treatments import Treatments
 
-MOST = {"CPU": 64, "GPU": 512}
-"""Trials of one stack. On a CPU more of them no longer fit into the caches."""
+MOST = {"CPU": 32, "GPU": 512}
+"""Trials of one stack. On a CPU more are no faster, and have to be waited for."""
 
 
 @dataclasses.dataclass
@@ -37,6 +37,8 @@ class Group:
     """The Keras models."""
     skeletons: list = dataclasses.field(default_factory=list)
     """The `Skeleton` of each."""
+    widths: dict | None = None
+    """`{place: width}` of the template, once the group is to be trained."""
 
     def __len__(self):
         return len(self.models)
@@ -51,20 +53,13 @@ class Group:
             `Group`.
         """
         chosen = [[of[i] for i in members] for of in (self.places, self.models, self.skeletons)]
-        return Group(self.key, self.batch_size, *chosen)
+        return Group(self.key, self.batch_size, *chosen, self.widths)
 
-    def by_width(self, size):
-        """Parts of at most `size` members, narrow with narrow: less of a part is padding.
-
-        Args:
-            size: Integer, 1 or more.
-
-        Returns:
-            List of `Group`.
-        """
-        widths = [sum(skeleton.widths.values()) for skeleton in self.skeletons]
-        order = sorted(range(len(self)), key=widths.__getitem__)
-        return [self.part(order[i : i + size]) for i in range(0, len(order), size)]
+    def join(self, other):
+        """Adds the members of another group of the same key and batch size."""
+        self.places += other.places
+        self.models += other.models
+        self.skeletons += other.skeletons
 
 
 class Grouping:
@@ -72,13 +67,13 @@ class Grouping:
 
     Args:
         data: `Data` to train on: its features build models that are not, its labels settle metrics.
-        jit_compile: Whether XLA compiles the programs. Default True.
     """
 
-    def __init__(self, data, jit_compile=True):
-        self._data, self.jit_compile = data, jit_compile
+    def __init__(self, data):
+        self._data = data
         self._treatments, self._programs, self._widths = Treatments(), {}, {}
-        self._objections, self._lock = {}, threading.Lock()
+        self._objections = {}
+        self._programs_lock, self._objections_lock = threading.Lock(), threading.Lock()
 
     def group(self, models, batch_sizes):
         """Partitions models.
@@ -128,30 +123,32 @@ class Grouping:
         losses = tuple((k, _describe(v)) for k, v in sorted(losses_of(model).items()))
         return skeleton, (skeleton.key, rule, losses)
 
-    def within(self, memory, group):
-        """Parts of a group, equally large, that fit into memory.
+    def widths_of(self, group):
+        """Widths that a template needs for a group, and for all that were grouped with it."""
+        for skeleton in group.skeletons:
+            self._widen(group.key, skeleton)
+        return rounded(self._widths[group.key])
+
+    def room(self, memory, group):
+        """How many trials of a group's program make up a stack.
 
         Args:
-            memory: Bytes.
+            memory: Bytes that it may use.
             group: `Group`.
 
         Returns:
-            List of `Group`.
+            Integer, 1 or more.
         """
-        widths = rounded(self._widths[group.key])
-        most = trials_within(memory, group.skeletons[0], widths, group.batch_size)
-        device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-        parts = -(-len(group) // min(most, MOST[device]))
-        return [group.part(part) for part in np.array_split(np.arange(len(group)), parts)]
+        fit = trials_within(memory, group.skeletons[0], self.widths_of(group), group.batch_size)
+        return min(fit, MOST["GPU" if tf.config.list_physical_devices("GPU") else "CPU"])
 
-    def program(self, group, vectorized=True, jit_compile=None):
+    def program(self, group, vectorized=True):
         """The program that trains a group; the same one for groups of the same template.
 
         Args:
             group: `Group`.
             vectorized: Whether its trials are computed side by side. If not, it is of one trial,
                 and trials of the same widths share the program one after another. Default True.
-            jit_compile: Whether XLA compiles it; by default as the grouping says.
 
         Returns:
             `Program`.
@@ -161,26 +158,21 @@ class Grouping:
         """
         widths = group.skeletons[0].widths
         if vectorized:
-            for skeleton in group.skeletons:
-                self._widen(group.key, skeleton)
-            widths = rounded(self._widths[group.key])
-        jit_compile = self.jit_compile if jit_compile is None else jit_compile
-        key = group.key, tuple(widths.items()), vectorized, jit_compile
-        if key not in self._programs:
-            model = group.models[0]
-            try:
-                template = Template(model, group.skeletons[0], widths)
-            except Exception as error:
-                raise NotStackable(f"no template can be made of it: {error}") from error
-            self._programs[key] = Program(
-                template,
-                rule_of(model.optimizer),
-                losses_of(model),
-                self._data.labels,
-                jit_compile,
-                vectorized,
-            )
-        return self._programs[key]
+            widths = group.widths or self.widths_of(group)
+        key = group.key, tuple(widths.items()), vectorized
+        with self._programs_lock:
+            if key not in self._programs:
+                self._programs[key] = self._make_program(group, widths, vectorized)
+            return self._programs[key]
+
+    def _make_program(self, group, widths, vectorized):
+        model = group.models[0]
+        try:
+            template = Template(model, group.skeletons[0], widths)
+        except Exception as error:
+            raise NotStackable(f"no template can be made of it: {error}") from error
+        rule, losses = rule_of(model.optimizer), losses_of(model)
+        return Program(template, rule, losses, self._data.labels, vectorized)
 
     def objection(self, program, group):
         """Why a program cannot train its stacks: its first batch differs from the models' own.
@@ -195,7 +187,7 @@ class Grouping:
         Returns:
             One sentence, or None.
         """
-        with self._lock:
+        with self._objections_lock:
             if program not in self._objections:
                 sizes = [sum(skeleton.widths.values()) for skeleton in group.skeletons]
                 two = group.part(sorted({int(np.argmin(sizes)), int(np.argmax(sizes))}))

@@ -1,4 +1,4 @@
-"""The training of a stack as compiled functions: an epoch, an evaluation, one batch's gradients.
+"""The training of a stack as traced functions: an epoch, an evaluation, one batch's gradients.
 
 All tensors of a trial's state have the trials as their first axis. What one trial computes is
 vectorised over that axis; the optimiser's update is written for it.
@@ -15,31 +15,31 @@ class Program:
     """What trains and evaluates every stack of one template.
 
     Shapes of data, the number of trials and of steps are arguments, so that it is traced once.
+    `jit_compile` says of each call whether XLA makes it, which compiles for each size of them.
 
     Args:
         template: `Template`.
         rule: `Rule` of the optimisers.
         losses: What `compile` takes: `{"loss": ..., "metrics": ..., ...}`.
         labels: Labels of which shape and type are read, to choose the metrics.
-        jit_compile: Whether XLA compiles it. Default True.
         vectorized: Whether trials are computed side by side; if not, there is one. Default True.
+
+    Attributes:
+        seconds_to_compile: The longest that XLA took for one size of stack.
     """
 
-    def __init__(self, template, rule, losses, labels, jit_compile=True, vectorized=True):
+    def __init__(self, template, rule, losses, labels, vectorized=True):
         vectorizer.teach()
         self.template, self.rule, self._vectorized = template, rule, vectorized
         self._trial = OneTrial(template, losses, labels)
         types = {entry.dtype for entry in template.trainable}
+        self.seconds_to_compile = 0.0
         self.number_type = "float64" if "float64" in types else "float32"
         self._gradients = TracedOnce(self._gradients_of_all, free_axes=(1, 1, 0))
-        self._train = TracedOnce(
-            self._train_steps, free_axes=(1, 1, 1, 2, 0, 2, 0), jit_compile=jit_compile
-        )
-        self._evaluate = TracedOnce(
-            self._evaluate_steps, free_axes=(1, 1, 2, 0), jit_compile=jit_compile
-        )
+        self._train = TracedOnce(self._train_steps, free_axes=(1, 1, 1, 2, 0, 2, 0))
+        self._evaluate = TracedOnce(self._evaluate_steps, free_axes=(1, 1, 2, 0))
 
-    def train(self, state, constants, data, batches, steps, rates, seed):
+    def train(self, state, constants, data, batches, steps, rates, seed, jit_compile=True):
         """Trains every trial.
 
         Args:
@@ -50,19 +50,21 @@ class Program:
             steps: How many of the batches to train, scalar.
             rates: Learning rates, `(steps, trials)`.
             seed: Two integers: the seed, and what the first step adds to it.
+            jit_compile: Whether XLA makes it. Default True.
 
         Returns:
             `(state, {metric: (trials,)})`.
         """
-        return self._train(state, constants, data, batches, steps, rates, seed)
+        arguments = state, constants, data, batches, steps, rates, seed
+        return self._train(*arguments, jit_compile=jit_compile)
 
-    def evaluate(self, state, data, batches, steps):
+    def evaluate(self, state, data, batches, steps, jit_compile=True):
         """Evaluates every trial, as `train` trains it.
 
         Returns:
             `(state, {metric: (trials,)})`; only the metrics in the state change.
         """
-        return self._evaluate(state, data, batches, steps)
+        return self._evaluate(state, data, batches, steps, jit_compile=jit_compile)
 
     def gradients(self, state, batch, seed):
         """Computes one batch, not by XLA, and trains nothing.
@@ -80,6 +82,10 @@ class Program:
     def fresh_metrics(self, trials):
         """The state of the metrics before the first batch."""
         return [tf.repeat(v[tf.newaxis], trials, axis=0) for v in self._trial.fresh_metrics()]
+
+    def took(self, seconds):
+        """Notes how long it took until a stack was ready: long only if XLA had to compile."""
+        self.seconds_to_compile = max(self.seconds_to_compile, seconds)
 
     @property
     def traces(self):

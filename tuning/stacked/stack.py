@@ -22,6 +22,9 @@ class Stack:
         states: `TrialState` of each to go on from; by default what is in the models.
         validation_batch_size: Examples a batch of the evaluation; by default `batch_size`. One
             that leaves no rest saves compiling for the rest.
+        jit_compile: Whether XLA compiles the program for these sizes: faster where there is much
+            to train. Default True. Keras's `fit` of each model alone is equal to rounding if it
+            does so likewise.
     """
 
     def __init__(
@@ -34,8 +37,10 @@ class Stack:
         validation=None,
         states=None,
         validation_batch_size=None,
+        jit_compile=True,
     ):
         self.program, self.batch_size = program, batch_size
+        self.jit_compile = jit_compile
         self._validation_batch_size = validation_batch_size or batch_size
         self.data, self.validation = data, validation
         self._places, self._state = [], None
@@ -83,6 +88,7 @@ class Stack:
             tf.constant(steps),
             tf.constant(np.stack(rates, axis=1), self.program.number_type),
             tf.constant([seed, done], tf.int64),
+            self.jit_compile,
         )
 
     def compile(self):
@@ -113,9 +119,8 @@ class Stack:
         state = self._with_fresh_metrics()
         for arrays, rows in data.batches(None, self._validation_batch_size):
             count = len(rows) if steps is None else steps
-            state, logs = self.program.evaluate(
-                state, arrays, tf.constant(rows), tf.constant(count)
-            )
+            rows, count = tf.constant(rows), tf.constant(count)
+            state, logs = self.program.evaluate(state, arrays, rows, count, self.jit_compile)
         return {name: value.numpy() for name, value in logs.items()}
 
     def keep(self, places):
@@ -149,23 +154,6 @@ class Stack:
                 lambda old, new: tf.concat([old, new], 0), self._state, stacked
             )
         self._state = stacked
-        self._renew_constants()
-
-    def replace(self, place, model, skeleton, state=None):
-        """Puts another trial into a place, whose trial is forgotten; nothing is compiled anew.
-
-        Args:
-            place: Integer from 0 to `len(stack) - 1`.
-            model: Compiled Keras model of the program's skeleton.
-            skeleton: Its `Skeleton`.
-            state: Its `TrialState`; by default what is in the model.
-        """
-        self._places[place] = Place(model, skeleton, self.program, state)
-        self._state = tf.nest.map_structure(
-            lambda old, new: tf.tensor_scatter_nd_update(old, [[place]], new[np.newaxis]),
-            self._state,
-            self._places[place].first,
-        )
         self._renew_constants()
 
     def _renew_constants(self):

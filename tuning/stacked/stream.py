@@ -15,6 +15,9 @@ class Stream:
         dataset: Yields batches `(x, y)` or `(x, y, sample_weight)`, all of one size but the last.
         bytes_at_once: How much of it is on the device at a time. Default 64 MiB.
 
+    Attributes:
+        examples: A great many: nobody knows how many there are.
+
     Raises:
         ValueError: If it yields nothing, or no such batches.
     """
@@ -26,7 +29,7 @@ class Stream:
             raise ValueError("dataset must yield batches. Received: none.")
         if not isinstance(first, tuple) or len(first) not in (2, 3):
             raise ValueError("dataset must yield (x, y) or (x, y, sample_weight).")
-        self._first = first
+        self._first, self.examples = first, 10**9
         tensors = tf.nest.flatten(self._first)
         self.batch_size = int(tensors[0].shape[0])
         size = sum(

@@ -6,30 +6,36 @@ import tensorflow as tf
 
 
 class TracedOnce:
-    """A compiled function whose one trace serves any numbers of trials, examples and steps.
+    """A function that TensorFlow traces once, for any numbers of trials, examples and steps.
+
+    It is called as the graph that it was traced to, or through XLA, which compiles that graph for
+    each combination of sizes.
 
     Args:
         function: Function of nests of tensors.
         free_axes: For each argument, how many leading axes may have any size.
-        jit_compile: Whether XLA compiles it, for each combination of sizes. Default False.
     """
 
-    def __init__(self, function, free_axes, jit_compile=False):
-        self._function, self._free_axes, self._jit_compile = function, free_axes, jit_compile
-        self._traced, self._lock = None, threading.Lock()
+    def __init__(self, function, free_axes):
+        self._function, self._free_axes = function, free_axes
+        self._traced = self._compiled = None
+        self._lock = threading.Lock()
 
-    def __call__(self, *arguments):
-        """Calls the function, after tracing it if it has not been."""
+    def __call__(self, *arguments, jit_compile=False):
+        """Calls the function, after tracing it if it has not been; through XLA if wanted."""
         with self._lock:
             if self._traced is None:
-                pairs = zip(arguments, self._free_axes, strict=True)
-                self._traced = tf.function(
-                    self._function,
-                    input_signature=[_with_free_axes(argument, free) for argument, free in pairs],
-                    autograph=False,
-                    jit_compile=self._jit_compile,
-                )
-        return self._traced(*arguments)
+                self._trace(arguments)
+        return (self._compiled if jit_compile else self._traced)(*arguments)
+
+    def _trace(self, arguments):
+        pairs = zip(arguments, self._free_axes, strict=True)
+        how = {
+            "input_signature": [_with_free_axes(argument, free) for argument, free in pairs],
+            "autograph": False,
+        }
+        self._traced = tf.function(self._function, **how)
+        self._compiled = tf.function(self._traced, jit_compile=True, **how)
 
     @property
     def traces(self):

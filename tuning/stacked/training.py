@@ -23,18 +23,16 @@ class StackTraining:
     Args:
         tuner: `StackedTuner`.
         grouping: `Grouping` that the group is of.
-        group: `Group`.
-        members: The `Member`s of the group's models, in order.
+        gathered: `Gathered`.
         work: `Given`.
         refusal: Why they are not trained side by side; empty if they are.
     """
 
-    def __init__(self, tuner, grouping, group, members, work, refusal=""):
-        self.tuner, self.group, self.members, self.work = tuner, group, members, work
-        self.refusal = refusal
-        self._grouping = grouping
-        self._stack, self._seconds_to_compile = None, 0.0
-        self._active, self._released, self._stopped = list(members), set(), False
+    def __init__(self, tuner, grouping, gathered, work, refusal=""):
+        self.tuner, self.work, self.refusal = tuner, work, refusal
+        self.group, self.members = gathered.group, gathered.members
+        self._grouping, self._gathered, self._stack = grouping, gathered, None
+        self._active, self._released, self._stopped = list(self.members), set(), False
         self.objection = None
         """Why these members cannot be stacked, once that is known."""
 
@@ -43,21 +41,22 @@ class StackTraining:
 
         What XLA cannot compile (a recurrent layer, say) is tried as TensorFlow's graph.
         """
-        for jit_compile in dict.fromkeys((self._grouping.jit_compile, False)):
-            began = time.monotonic()
+        for jit_compile in dict.fromkeys((self._gathered.jit_compile, False)):
             self.objection = self._objection(jit_compile)
             if not self.objection:
-                self._seconds_to_compile = time.monotonic() - began
                 return
 
     def _objection(self, jit_compile):
         """Makes the stack; why that cannot be, or None."""
         try:
-            program = self._grouping.program(self.group, not self.refusal, jit_compile)
+            program = self._grouping.program(self.group, not self.refusal)
             if objection := self._grouping.objection(program, self.group):
                 return objection
-            self._stack = self._stacked(program)
+            self._stack = self._stacked(program, jit_compile)
+            began = time.monotonic()
             self._stack.compile()
+            if jit_compile:
+                program.took(time.monotonic() - began)
         except NotStackable as reason:
             return str(reason)
         return None
@@ -65,26 +64,26 @@ class StackTraining:
     def one_after_another(self):
         """A `StackTraining` for each member; those of equal widths share one program."""
         return [
-            StackTraining(
-                *(self.tuner, self._grouping, self.group.part([place]), [member], self.work),
-                refusal=self.objection,
-            )
-            for place, member in enumerate(self.members)
+            StackTraining(self.tuner, self._grouping, alone, self.work, self.objection)
+            for alone in self._gathered.alone()
         ]
 
-    def _stacked(self, program):
-        group, work = self.group, self.work
-        places, validation = padded_places(range(len(group))), work.validation
+    def _stacked(self, program, jit_compile):
+        group, validation = self.group, self.work.validation
+        places = range(len(group))
+        if jit_compile:
+            places = padded_places(places, self._gathered.places)
         evaluated = validation and validation.evaluation_batch_size(EVALUATED_AT_ONCE)
         return Stack(
             program,
             [group.models[place] for place in places],
             [group.skeletons[place] for place in places],
             group.batch_size,
-            work.training,
+            self.work.training,
             validation,
             states=[self.members[place].state for place in places],
             validation_batch_size=evaluated,
+            jit_compile=jit_compile,
         )
 
     def run(self):
@@ -182,23 +181,27 @@ class StackTraining:
     def _compact(self, seconds):
         """Takes those that have ended out of the stack, if that saves more than it costs."""
         left = [place for place, member in enumerate(self._active) if not member.ended]
-        places = padded_places(left)
+        compiled = self._stack.jit_compile
+        places = padded_places(left) if compiled else left
+        cost = self._stack.program.seconds_to_compile if compiled else 0.0
         saved = seconds * (1 - len(places) / len(self._stack)) * (self.epochs - self.next_epoch)
         if not left:
             self._active = []
-        elif saved > self._seconds_to_compile:
+        elif saved > cost:
             self._active = [self._active[place] for place in left]
             self._stack.keep(places)
 
 
-def padded_places(places):
+def padded_places(places, at_least=1):
     """Places for a stack of one of a few sizes, at most a quarter more; the first one repeated.
 
     A size that has been compiled before need not be compiled again.
 
     Args:
         places: Sequence of integers.
+        at_least: How many are wanted.
     """
-    trials = len(places)
+    trials = max(len(places), at_least)
     step = 1 if trials <= 4 else 4 if trials <= 16 else 8 if trials <= 64 else 32
-    return [*places, *list(places[:1]) * (-trials % step)]
+    trials += -trials % step
+    return [*places, *list(places[:1]) * (trials - len(places))]

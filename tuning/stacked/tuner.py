@@ -1,6 +1,8 @@
 """Hundreds of trials at a time: the oracle's trials, trained in stacks."""
 
 import collections
+import contextlib
+import gc
 import itertools
 import math
 import os
@@ -21,15 +23,14 @@ from tuning.space import own_values
 from tuning.stacked import given
 from tuning.stacked.checkpoint import StackCheckpoint
 from tuning.stacked.errors import NotStackable
+from tuning.stacked.gathering import Gathering
 from tuning.stacked.groups import Grouping
 from tuning.stacked.lazy_variables import lazy_variables
 from tuning.stacked.member import Member
 from tuning.stacked.memory import default_limit
+from tuning.stacked.randomness import SEEDS
 from tuning.stacked.report import FIT, ONE_PROGRAM, STACKED, Report
 from tuning.stacked.training import StackTraining
-
-BUILT_AT_ONCE = 1024
-"""Trials whose models are built and grouped before the first of them trains."""
 
 
 class StackedTuner(OneByOneTuner):
@@ -54,7 +55,8 @@ class StackedTuner(OneByOneTuner):
             as the process may use cores, 8 at most; 1 where there is a GPU.
         checkpoint_seconds: A stack in training is kept on the disk so often. Default 30.
         on_epoch: Function called after each epoch of a stack with the `StackTraining`.
-        jit_compile: Whether XLA compiles the programs. Default True.
+        jit_compile: Whether XLA compiles the programs: True, False, or "auto", which is where that
+            saves more than it costs. Default "auto".
         **arguments: What else `OneByOneTuner` takes.
 
     Attributes:
@@ -69,7 +71,7 @@ class StackedTuner(OneByOneTuner):
         stack_size=None,
         memory=None,
         stacks_at_a_time=None,
-        jit_compile=True,
+        jit_compile="auto",
         checkpoint_seconds=30.0,
         on_epoch=None,
         **arguments,
@@ -95,9 +97,10 @@ class StackedTuner(OneByOneTuner):
         if "verbose" in fit_kwargs:
             self.oracle.verbose = fit_kwargs["verbose"]
         self._checkpoint = StackCheckpoint(self.project_dir, self.checkpoint_seconds)
-        self._grouping = Grouping(work.training, self.jit_compile) if work else None
+        self._grouping = Grouping(work.training) if work else None
         self.on_search_begin()
-        while trials := self._next_trials():
+        while first := self._next_trial(0):
+            trials = itertools.chain([first], self._further_trials())
             if objection:
                 left = [(trial, objection) for trial in trials]
             else:
@@ -114,16 +117,19 @@ class StackedTuner(OneByOneTuner):
             return "the tuner trains in a way of its own"
         return None
 
-    def _next_trials(self):
-        """The next trials, as many as there are places and as the oracle knows by now."""
-        trials = []
-        while not trials or len(trials) * self.executions_per_trial < self.stack_size:
-            trial = self.oracle.create_trial(f"{self.tuner_id}/{len(trials)}")
-            if trial.status != "RUNNING":
-                break
-            self.on_trial_begin(trial)
-            trials.append(trial)
-        return trials
+    def _next_trial(self, place):
+        """The oracle's next trial; None if it has no more by now."""
+        with self.lock:
+            trial = self.oracle.create_trial(f"{self.tuner_id}/{place}")
+        if trial.status != "RUNNING":
+            return None
+        self.on_trial_begin(trial)
+        return trial
+
+    def _further_trials(self):
+        """Takes trials from the oracle while it has some and there are places."""
+        places = range(1, -(-self.stack_size // self.executions_per_trial))
+        return itertools.takewhile(bool, map(self._next_trial, places))
 
     def _train_alone(self, trial, reason, fit_args, fit_kwargs):
         """Trains a trial by `fit`."""
@@ -140,48 +146,51 @@ class StackedTuner(OneByOneTuner):
         keras.backend.clear_session()
         self._unbuilt = collections.deque()
         built, left = {}, {}
-        starts = range(0, len(trials), BUILT_AT_ONCE)
-        waves = (self._wave(trials[i : i + BUILT_AT_ONCE], work, built, left) for i in starts)
-        refused = self._run(waves, built)
+        refused = self._run(self._trainings(trials, work, built, left), built)
         alone = [one for training in refused for one in training.one_after_another()]
-        for training in self._run([alone], built):
-            left |= {member.trial.trial_id: training.objection for member in training.members}
+        for training in self._run(alone, built):
+            left |= {member.trial: training.objection for member in training.members}
         self._checkpoint.remove_all()
         while self._unbuilt:
             self.on_trial_end(self._unbuilt.popleft())
-        return [(trial, left[trial.trial_id]) for trial in trials if trial.trial_id in left]
+        return [(trial, left[trial]) for trial in built if trial in left]
 
-    def _wave(self, trials, work, built, left):
-        """Builds some trials' models; returns the trainings of their stacks."""
-        built |= {trial.trial_id: self._members_of(trial, work) for trial in trials}
-        self._unbuilt.extend(trial for trial in trials if not built[trial.trial_id])
-        members = [member for trial in trials for member in built[trial.trial_id]]
-        groups, reasons = self._grouping.group(
-            [member.model for member in members], [member.batch_size for member in members]
+    def _trainings(self, trials, work, built, left):
+        """Builds the trials' models; yields the training of each stack as soon as it is full."""
+        ended = []
+        gathering = Gathering(
+            self._grouping,
+            self.memory // self.stacks_at_a_time,
+            work.training.examples,
+            min(self.stack_size, self.oracle.max_trials or 1),
+            self.jit_compile,
         )
-        left |= {members[place].trial.trial_id: reason for place, reason in reasons.items()}
-        for trial in trials:  # those that had ended when a kill ended their stack
-            self._end_if_done(trial, built[trial.trial_id])
-        memory = self.memory // self.stacks_at_a_time
-        parts = [
-            self._grouping.within(memory, whole)
-            for group in groups
-            for whole in parts_of(group, members, left)
-        ]
-        return [
-            StackTraining(self, self._grouping, part, [members[p] for p in part.places], work)
-            for part in in_turns(parts)
-        ]
+        with uncollected():
+            for trial in trials:
+                members = built[trial] = self._members_of(trial, work)
+                stacks, reason = gathering.add(members)
+                if not members:
+                    self._unbuilt.append(trial)
+                elif reason:
+                    left[trial] = reason
+                elif all(member.ended for member in members):  # when a kill ended their stack
+                    ended.append(trial)
+                for gathered in stacks:
+                    yield StackTraining(self, self._grouping, gathered, work)
+            for gathered in gathering.rest():
+                yield StackTraining(self, self._grouping, gathered, work)
+        for trial in ended:
+            self._end_if_done(trial, built[trial])
 
-    def _run(self, waves, built):
+    def _run(self, trainings, built):
         """Runs what can be run, and ends its trials; returns the others."""
         refused = []
-        for training in side_by_side(waves, self.stacks_at_a_time):
+        for training in side_by_side(trainings, self.stacks_at_a_time):
             if training.objection:
                 refused.append(training)
                 continue
-            for trial in {m.trial.trial_id: m.trial for m in training.members}.values():
-                self._end_if_done(trial, built[trial.trial_id], training.refusal)
+            for trial in {member.trial: None for member in training.members}:
+                self._end_if_done(trial, built[trial], training.refusal)
             self._checkpoint.remove(training)
         return refused
 
@@ -201,9 +210,9 @@ class StackedTuner(OneByOneTuner):
             return []
 
     def _member_of(self, trial, number, work):
-        self._seed(trial, *(() if number == 1 else (number,)))
         naming.reset_uids()  # else a nameless metric's name would tell trials apart
-        with lazy_variables():
+        with SEEDS, lazy_variables():
+            self._seed(trial, *(() if number == 1 else (number,)))
             model = self._checked(self._build_hypermodel(trial.hyperparameters))
         begin_from = self._states.to_begin_from(trial, number)
         if begin_from:
@@ -312,48 +321,22 @@ def default_stacks_at_a_time():
     return min(8, len(cores))
 
 
-def parts_of(group, members, left):
-    """Parts of a group that train the same epochs; without trials that are left already.
+def side_by_side(trainings, at_a_time):
+    """Runs trainings, some at a time; yields each when it has ended or was refused.
+
+    They begin as soon as they are there, and are yielded when all are: what becomes of one does
+    not decide what the next is. If the caller goes no further, those that train stop after their
+    epoch, with a checkpoint.
 
     Args:
-        group: `Group`.
-        members: All members, in the order that was grouped.
-        left: `{trial_id: ...}` of the trials that will be trained otherwise.
-
-    Returns:
-        List of `Group`.
-    """
-    parts = {}
-    for number, place in enumerate(group.places):
-        member = members[place]
-        if member.trial.trial_id not in left and not member.ended:
-            parts.setdefault((member.next_epoch, member.epochs), []).append(number)
-    return [group.part(numbers) for numbers in parts.values()]
-
-
-def in_turns(lists):
-    """One of each list, then the next of each: stacks side by side wait for no common program."""
-    return [one for turn in itertools.zip_longest(*lists) for one in turn if one is not None]
-
-
-def side_by_side(waves, at_a_time):
-    """Runs trainings, some at a time, and yields each when it has ended or was refused.
-
-    While one is being compiled, another trains; meanwhile the next wave is built. If the caller
-    goes no further, those that train stop after their epoch, with a checkpoint.
-
-    Args:
-        waves: Iterable of lists of `StackTraining`.
+        trainings: Iterable of `StackTraining`.
         at_a_time: How many, 1 or more.
     """
     running = {}
     with ThreadPoolExecutor(at_a_time, "stack") as threads:
         try:
-            for wave in waves:
-                running |= {threads.submit(training.run): training for training in wave}
-                for future in [future for future in running if future.done()]:
-                    del running[future]
-                    yield future.result()
+            for training in trainings:
+                running[threads.submit(training.run)] = training
             while running:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     del running[future]
@@ -362,3 +345,15 @@ def side_by_side(waves, at_a_time):
             for training in running.values():
                 training.stop()
             threads.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def uncollected():
+    """Within it, what is made is not searched for garbage: models that last, and hardly any."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

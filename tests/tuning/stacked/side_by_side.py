@@ -30,12 +30,13 @@ def examples(n=37, features=6, classes=3, seed=0, dtype="float32"):
 
 def stacked(models, data, batch_size=8, validation=None, jit_compile=True):
     """A stack of models that must be one group."""
-    grouping = Grouping(data, jit_compile=jit_compile)
+    grouping = Grouping(data)
     groups, reasons = grouping.group(models, [batch_size] * len(models))
     assert not reasons, reasons
     assert len(groups) == 1, f"{len(groups)} groups"
     program = grouping.program(groups[0])
-    return Stack(program, models, groups[0].skeletons, batch_size, data, validation)
+    how = {"validation": validation, "jit_compile": jit_compile}
+    return Stack(program, models, groups[0].skeletons, batch_size, data, **how)
 
 
 def orders(examples, epochs):

@@ -111,15 +111,6 @@ class FallbackTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(NotStackable, "it cannot be compiled"):
             stack.compile()
 
-    def test_parts_by_width_put_narrow_with_narrow(self):
-        widths = (9, 2, 7, 3, 8)
-        group = self.group_of(
-            *[model_of(keras.Input((4, 3)), L.Dense(w), L.Flatten()) for w in widths]
-        )
-        parts = group.by_width(2)
-        self.assertEqual([part.places for part in parts], [[1, 3], [2, 4], [0]])
-        self.assertIs(parts[2].models[0], group.models[0])
-
 
 if __name__ == "__main__":
     tf.test.main()

@@ -40,19 +40,20 @@ class LimitsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLess(many, few / 3)
         self.assertEqual(trials_within(1, skeleton, widths, batch_size=1), 1)
 
-    def test_parts_are_equally_large_and_hold_all(self):
+    def test_a_stack_has_as_much_room_as_memory_allows_and_as_is_of_use(self):
         grouping, group = self.group([4, 8, 12, 16, 20, 24, 28])
-        sizes = [len(part) for part in grouping.within(25_000, group)]
-        self.assertEqual(sum(sizes), 7)
-        self.assertLessEqual(max(sizes) - min(sizes), 1)
-        self.assertGreater(len(sizes), 1)
-        self.assertLen(grouping.within(10**9, group), 1)
+        self.assertBetween(grouping.room(25_000, group), 1, 6)
+        self.assertEqual(grouping.room(1, group), 1)
+        self.assertEqual(grouping.room(10**12, group), grouping.room(10**13, group))
 
     @parameterized.parameters((1, 1), (3, 3), (5, 8), (21, 24), (64, 64), (65, 96), (400, 416))
     def test_stacks_have_few_sizes_that_waste_little(self, trials, size):
         places = padded_places(range(trials))
         self.assertLen(places, size)
         self.assertEqual(places[:trials], list(range(trials)))
+        self.assertLen(
+            padded_places(range(trials), trials + 32), len(padded_places(range(trials + 32)))
+        )
 
     def test_a_stream_hands_out_parts_of_one_shape_and_each_example_once(self):
         x = np.arange(22, dtype="float32").reshape(11, 2)

@@ -66,33 +66,17 @@ class PlacesTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_those_admitted_later_begin_at_their_own_iteration(self):
         first, second = model_of(4), model_of(9)
-        grouping = Grouping(self.data, jit_compile=False)
+        grouping = Grouping(self.data)
         (group,), _ = grouping.group([first, second], [8, 8])
         program = grouping.program(group)
-        alone = Stack(program, [second], group.skeletons[1:], 8, self.data)
-        stack = Stack(program, [first], group.skeletons[:1], 8, self.data)
+        alone = Stack(program, [second], group.skeletons[1:], 8, self.data, jit_compile=False)
+        stack = Stack(program, [first], group.skeletons[:1], 8, self.data, jit_compile=False)
         self.train(stack, range(2))
         stack.admit([second], group.skeletons[1:])
         self.train(stack, range(2))
         self.train(alone, range(2))
         self.assertEqual([state.iterations for state in stack.states()], [12, 6])
         self.assert_same_state(stack.states()[1], alone.states()[0])
-
-    def test_a_place_is_refilled_without_touching_its_neighbours(self):
-        models, other = [model_of(width) for width in (3, 8)], model_of(5)
-        grouping = Grouping(self.data, jit_compile=False)
-        (group,), _ = grouping.group([*models, other], [8] * 3)
-        program, skeletons = grouping.program(group), group.skeletons
-        through = Stack(program, models, skeletons[:2], 8, self.data)
-        stack = Stack(program, models, skeletons[:2], 8, self.data)
-        alone = Stack(program, [other], skeletons[2:], 8, self.data)
-        for each in (through, stack):
-            self.train(each, range(2))
-        stack.replace(0, other, skeletons[2])
-        for each in (through, stack, alone):
-            self.train(each, range(2, 4))
-        self.assert_same_state(stack.states()[0], alone.states()[0])
-        self.assert_same_state(stack.states()[1], through.states()[1])
 
     def test_a_pickled_snapshot_goes_on_exactly(self):
         models = [model_of(width) for width in (3, 8)]
@@ -107,6 +91,7 @@ class PlacesTest(tf.test.TestCase, parameterized.TestCase):
             8,
             self.data,
             states=pickle.loads(snapshot),
+            jit_compile=False,
         )
         self.train(again, range(2, 4))
         for state, expected in zip(again.states(), stack.states(), strict=True):
@@ -159,9 +144,8 @@ class PlacesTest(tf.test.TestCase, parameterized.TestCase):
         models = [model_of(3), model_of(8)]
         stack = self.stack_of(models)
         skeletons = [place.skeleton for place in stack._places]
-        large = Stack(
-            stack.program, models, skeletons, 8, self.data, validation_batch_size=24
-        ).evaluate(self.data)
+        how = {"validation_batch_size": 24, "jit_compile": False}
+        large = Stack(stack.program, models, skeletons, 8, self.data, **how).evaluate(self.data)
         self.assertAllClose(stack.evaluate(self.data), large)
         for place, model in enumerate(models):
             expected = model.evaluate(self.x, self.y, batch_size=8, verbose=0)

@@ -12,29 +12,36 @@ from tuning.stacked import Data
 TOLERANCE = 1e-4  # of the distance travelled, in float32
 
 
-def mlp(units, optimizer, batch_norm=BatchNorm, activation="relu"):
+def mlp(units, optimizer, batch_norm=BatchNorm, activation="relu", jit_compile=True):
     model = keras.Sequential([keras.Input((6,))])
     for width in units:
         model.add(keras.layers.Dense(width, use_bias=False))
         model.add(batch_norm())
         model.add(keras.layers.Activation(activation))
     model.add(SoftmaxHead(3))
-    model.compile(optimizer, SoftmaxCrossEntropy(), metrics=["accuracy"], jit_compile=True)
+    model.compile(optimizer, SoftmaxCrossEntropy(), metrics=["accuracy"], jit_compile=jit_compile)
     return model
 
 
 class StackTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(
-        ("relu", lambda rate: keras.optimizers.SGD(rate, 0.9), examples(19, seed=1)),
-        ("sigmoid", keras.optimizers.Adam, None),
+        ("relu", lambda rate: keras.optimizers.SGD(rate, 0.9), examples(19, seed=1), True),
+        ("relu", lambda rate: keras.optimizers.SGD(rate, 0.9), examples(19, seed=1), False),
+        ("sigmoid", keras.optimizers.Adam, None, True),
+        ("sigmoid", keras.optimizers.Adam, None, False),
+        ("tanh", keras.optimizers.RMSprop, None, False),
     )
-    def test_trials_of_mixed_widths_train_as_if_alone(self, activation, optimizer, validation):
+    def test_trials_of_mixed_widths_train_as_if_alone(
+        self, activation, optimizer, validation, jit_compile
+    ):
+        how = {"activation": activation, "jit_compile": jit_compile}
         models = [
-            mlp((5, 9), optimizer(0.01), lambda: BatchNorm(debias=True), activation),
-            mlp((20, 4), optimizer(0.003), lambda: BatchNorm(debias=True), activation),
+            mlp((5, 9), optimizer(0.01), lambda: BatchNorm(debias=True), **how),
+            mlp((20, 4), optimizer(0.003), lambda: BatchNorm(debias=True), **how),
         ]
         x, y = examples()
-        outcome = train_both_ways(models, x, y, epochs=4, validation=validation)
+        given = {"validation": validation, "jit_compile": jit_compile}
+        outcome = train_both_ways(models, x, y, epochs=4, **given)
         self.assertIsNone(outcome.objection)
         self.assertAllLess(outcome.differences, TOLERANCE)
         self.assertAllLess(outcome.averages, TOLERANCE)

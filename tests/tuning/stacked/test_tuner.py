@@ -289,11 +289,12 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_stack_is_compacted_where_that_pays_and_the_others_train_on_as_before(self):
         def search(project, seconds):
             oracle = RandomOracle(OBJECTIVE, max_trials=8, seed=1)
-            tuner = self.tuner(oracle, project_name=project, pruning=SuccessiveHalving(2))
+            arguments = {"pruning": SuccessiveHalving(2), "jit_compile": True}
+            tuner = self.tuner(oracle, project_name=project, **arguments)
             sizes = []
 
             def look(training):
-                training._seconds_to_compile = seconds
+                training._stack.program.seconds_to_compile = seconds
                 sizes.append(len(training._stack))
 
             tuner.on_epoch = look

@@ -1,0 +1,139 @@
+"""Members of trials, put together by their program until a stack of them is full."""
+
+import dataclasses
+import itertools
+import math
+
+from tuning.stacked.groups import Group
+
+WORTH_COMPILING = 4.5e8
+"""Uses of weights, over all steps and trials, from which on XLA saves more than compiling costs.
+
+XLA's gain is in the optimiser's update: some 6 ns a weight and step on two cores, whatever the
+batch size; compiling for one size of stack costs 2.7 s there.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Gathered:
+    """What trains as one stack."""
+
+    group: Group
+    members: list
+    """The `Member` of each of the group's models."""
+    places: int
+    """How many places the stack has: more than members where a known program is so used again."""
+    jit_compile: bool
+    """Whether XLA compiles it."""
+
+    def alone(self):
+        """Each member by itself."""
+        for number, member in enumerate(self.members):
+            yield dataclasses.replace(
+                self, group=self.group.part([number]), members=[member], places=1
+            )
+
+
+class Gathering:
+    """Puts members together that train the same epochs of the same program.
+
+    A full stack can train while later trials are still being built. All full stacks of a program
+    have the same size, so that it is compiled once. What is left in the end is filled up to that
+    size with copies where this costs less than compiling for a size of its own. Where there is
+    little to train, compiling would cost more than it saves: then the program runs as TensorFlow's
+    graph.
+
+    Args:
+        grouping: `Grouping`.
+        memory: Bytes that a stack may use.
+        examples: How many an epoch has.
+        trials: How many are going to be added, as far as is known.
+        jit_compile: Whether XLA compiles: True, False, or "auto", where it pays. Default "auto".
+    """
+
+    def __init__(self, grouping, memory, examples, trials=1, jit_compile="auto"):
+        self._grouping, self._memory, self._jit_compile = grouping, memory, jit_compile
+        self._examples, self._trials = examples, trials
+        self._waiting, self._full, self._added = {}, {}, 0
+
+    def add(self, members):
+        """Takes in the members of one trial: all of them, or none.
+
+        Args:
+            members: List of `Member`s.
+
+        Returns:
+            `(stacks, reason)`: list of `Gathered` that are full now, and why these members cannot
+            be stacked, None if they can.
+        """
+        models, batch_sizes = [m.model for m in members], [m.batch_size for m in members]
+        groups, reasons = self._grouping.group(models, batch_sizes)
+        self._added += 1
+        if reasons:
+            return [], next(iter(reasons.values()))
+        stacks = []
+        for group in groups:
+            for part, number in enumerate(group.places):
+                if not members[number].ended:
+                    stacks += self._put(group.part([part]), members[number])
+        return stacks, None
+
+    def _put(self, group, member):
+        key = group.key, group.batch_size, member.next_epoch, member.epochs
+        gathered, members = self._waiting.setdefault(key, (Group(group.key, group.batch_size), []))
+        gathered.join(group)
+        members.append(member)
+        places = self._grouping.room(self._memory, gathered)
+        if len(members) < places:
+            return []
+        del self._waiting[key]
+        if key not in self._full:
+            expected = places * max(1.0, self._trials / self._added)
+            self._full[key] = places, self._pays(key, gathered, expected)
+        return [self._stack(gathered, members, *self._full[key])]
+
+    def _pays(self, key, group, trials):
+        """Whether compiling saves more than it costs, for so many trials."""
+        _, batch_size, first_epoch, last_epoch = key
+        steps = (last_epoch - first_epoch) * math.ceil(self._examples / batch_size)
+        return trials * steps * uses_of_weights(group.skeletons[0]) > WORTH_COMPILING
+
+    def _stack(self, group, members, places, pays):
+        group.widths = self._grouping.widths_of(group)
+        jit_compile = pays if self._jit_compile == "auto" else self._jit_compile
+        return Gathered(group, members, max(places, len(group)) if jit_compile else 1, jit_compile)
+
+    def rest(self):
+        """The stacks that have not become full; neighbours wait for no common program.
+
+        Returns:
+            List of `Gathered`.
+        """
+        by_program = {}
+        for key, (group, members) in self._waiting.items():
+            stack = self._stack(group, members, *self._rest_of(key, group))
+            by_program.setdefault(group.key, []).append(stack)
+        self._waiting = {}
+        turns = itertools.zip_longest(*by_program.values())
+        return [stack for turn in turns for stack in turn if stack is not None]
+
+    def _rest_of(self, key, group):
+        if key not in self._full:
+            return len(group), self._pays(key, group, len(group))
+        places, pays = self._full[key]
+        filled_up = pays and not self._pays(key, group, places - len(group))
+        return places if filled_up else len(group), pays
+
+
+def uses_of_weights(skeleton):
+    """How many weights a model has, those of a convolution once for each place of its output.
+
+    Args:
+        skeleton: `Skeleton`.
+    """
+    uses = 0
+    for node in skeleton.nodes:
+        weights = getattr(node.operation, "trainable_variables", ())
+        positions = math.prod(size or 1 for size in (node.shape or ())[1:-1])
+        uses += positions * sum(math.prod(weight.shape) for weight in weights)
+    return uses
