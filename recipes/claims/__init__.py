@@ -6,9 +6,13 @@ Each claim about hyperparameter tuning, batch normalisation and softmax, run, me
     make claims ARGS="--only 2.8"          # one of them
     python -m recipes.claims.covariate_shift --help
 
-A check says what was measured, over several seeds, beside what mathematics or the source lets one
-expect. It holds (yes) where the whole interval lies within the expectation, and does not (no) where
-all of it lies outside; otherwise these seeds cannot tell. Where several conditions were measured,
-those are named under which it holds. Nothing was tuned to make a check hold: what the procedure
-came to is what stands here. `make pictures` writes this text anew, tables and pictures included.
+A check says what was measured beside what mathematics or the source lets one expect. In brackets
+stand 95 % intervals over seeds: Student's for a mean; for a ratio, taken seed by seed, that of its
+logarithm; Clopper and Pearson's for a share. What must hold each time is measured by its largest
+error, which has none. A check holds (yes) where the whole interval lies within the expectation, and
+does not (no) where all of it lies outside; otherwise these seeds cannot tell. Where several
+conditions were measured, those are named under which it holds. Procedure and expectation were fixed
+first: a claim that holds only under conditions, or not, is a finding.
+
+`make pictures` writes this text anew, tables and pictures included.
 """

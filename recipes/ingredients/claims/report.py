@@ -80,7 +80,8 @@ def book(preface, results):
         anchor = re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-")
         about = title.removeprefix(numbers).strip()
         index.append(f"| [{numbers}](#{anchor}) | {about} | {verdicts(rows)} |")
-        if chapter != (chapter := numbers.partition(".")[0]):
+        if numbers[0] != chapter:
+            chapter = numbers[0]
             pages.append(f"## {chapter}. {CHAPTERS[chapter]}")
         text = inspect.cleandoc(module.__doc__).partition("\n")[2].strip()
         picture = f"![{about}]({module.__name__.rpartition('.')[2]}/figure.png)"
