@@ -57,6 +57,8 @@ pictures: $(VENV)/installed-dev  ## make the README's pictures anew; those of th
 	cp runs/pictures/train/figure.png pictures/train.png
 	cp runs/pictures/random/figure.png pictures/search.png
 	$(BIN)/python -m tests.tuning.dashboard.screenshots runs/pictures pictures
+	$(BIN)/python -m recipes.claims --run-directory runs/pictures-of-claims --overwrite
+	$(BIN)/python -m tests.recipes.claims.publish runs/pictures-of-claims
 
 bench: $(VENV)/installed-dev  ## measure the project beside its peers; ARGS="bookkeeping" runs one of the benchmarks
 	@set -e; for name in $(or $(ARGS),$(BENCHMARKS)); do \

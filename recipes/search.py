@@ -77,6 +77,8 @@ class Settings:
     """Epochs of a trial, 1 or more; with hyperband the most epochs of one."""
     trainer: Literal["stacked", "one-by-one"] = "stacked"
     """How trials are trained: many as one compiled program, or one after another by Keras's fit."""
+    memory: float | None = None
+    """GiB that stacked trials may use, above 0; by default half of what the machine has free."""
     architecture: Literal["mlp", "cnn"] = "mlp"
     """Dense layers, or 3 x 3 convolutions (images only)."""
     optimizer: Literal["momentum", "rmsprop", "adam"] = "momentum"
@@ -95,6 +97,8 @@ class Settings:
         for name in ("trials", "epochs", "finalists", "final_seeds"):
             if not 1 <= getattr(self, name) < 2**31:
                 raise BadInput(f"{name} must be 1 or more. Received: {name}={getattr(self, name)}.")
+        if self.memory is not None and not self.memory > 0:
+            raise BadInput(f"memory must be above 0. Received: memory={self.memory}.")
         if not 0 <= self.seed < 2**31:
             raise BadInput(f"seed must be 0 or more. Received: seed={self.seed}.")
 
@@ -135,7 +139,7 @@ def main(settings):
     builder = Builder(settings, space, data, features["train"])
     builder.build_from(space.defaults)  # what cannot be built is refused before anything is written
     identity = settings.as_dict() | {"data_fingerprint": data.fingerprint}
-    del identity["trials"]  # more of them extend a search
+    del identity["trials"], identity["memory"]  # more trials extend a search
     with open_run("search", settings.where, identity) as directory:
         if directory.summary and directory.summary["settings"]["trials"] >= settings.trials:
             return print_summary(directory.summary, directory.path)
@@ -193,7 +197,7 @@ def make_oracle(settings, space):
 def search(oracle, builder, data, features, settings, directory):
     """Runs all trials; returns their records."""
     announce(oracle, settings)
-    tuner = TRAINERS[settings.trainer](
+    tuner = trainer(settings)(
         oracle,
         builder,
         seed=settings.seed,
@@ -229,7 +233,7 @@ def finalists_tuner(builder, settings, directory, values):
     hp = keras_tuner.HyperParameters()
     builder.space.declare(hp)
     console.print(f"training the best {len(values)} again, {settings.final_seeds} times each")
-    return TRAINERS[settings.trainer](
+    return trainer(settings)(
         oracles.GivenOracle(OBJECTIVE, values=values, seed=0, hyperparameters=hp),
         builder,
         seed=settings.seed + 1,  # other weights and another order than in the search
@@ -241,6 +245,13 @@ def finalists_tuner(builder, settings, directory, values):
         directory=directory.path,
         project_name="finalists",
     )
+
+
+def trainer(settings):
+    """The class of the tuner, with what it may use."""
+    if settings.trainer == "stacked" and settings.memory is not None:
+        return partial(TRAINERS["stacked"], memory=int(settings.memory * 2**30))
+    return TRAINERS[settings.trainer]
 
 
 def columns(settings, builder):

@@ -8,22 +8,30 @@ seeds cannot tell. A claim that does not hold is a finding; its picture says mor
     make claims ARGS="--only 2.8"
     make claims ARGS="--only covariate_shift softmax_gradient"
 
-All together take less than ten minutes on two cores. Expect `claims.json`, `claims.md` and a folder
-for each recipe, with its `figure.png`; `make tensorboard` shows the same.
+All together take less than ten minutes on two cores. Expect `claims.json`, `claims.md`, a text to
+read, and a folder for each recipe, with its `figure.png`; `make tensorboard` shows the same.
 
 Source: each recipe names its own.
 """
 
 import dataclasses
 import importlib
+import inspect
 import pkgutil
 import time
 import traceback
-from collections import Counter
 from pathlib import Path
 
 from recipes import claims
-from recipes.ingredients.claims import NO, UNCERTAIN, YES, markdown, numbers_of
+from recipes.ingredients.claims import (
+    NO,
+    UNCERTAIN,
+    YES,
+    book,
+    markdown,
+    numbers_of,
+    verdicts,
+)
 from recipes.ingredients.command_line import console, run
 from recipes.ingredients.errors import BadInput, RunFailed, did_you_mean, quoted
 from recipes.ingredients.progress import ClaimProgress
@@ -50,8 +58,6 @@ class Result:
     run_directory: Path
     rows: list[dict]
     """What `claims.json` holds: a row for each check."""
-    crashed: tuple[str, ...]
-    """Names of the recipes that came to nothing."""
 
 
 def main(settings):
@@ -70,10 +76,9 @@ def main(settings):
     recipes = chosen(find(claims), settings.only)
     with open_run("claims", settings.where, {"only": sorted(recipes)}) as directory:
         began = time.monotonic()
-        rows, crashed = run_each(recipes, directory, settings.where)
-        result = Result(directory.path, rows, tuple(crashed))
-        write(result, directory, time.monotonic() - began)
-        return report(result, settings.strict)
+        results, crashed = run_each(recipes, directory, settings.where)
+        write(results, directory, time.monotonic() - began, is_whole=not crashed)
+        return report(results, crashed, directory.path, settings.strict)
 
 
 def find(package):
@@ -105,8 +110,12 @@ def chosen(recipes, only):
 
 
 def run_each(recipes, directory, where):
-    """Runs the recipes, each in its own folder; returns rows, and names of those that crash."""
-    rows, crashed = [], []
+    """Runs the recipes, each in its own folder.
+
+    Returns:
+        `[(module, rows)]`, and the names of those that crashed.
+    """
+    results, crashed = [], []
     with ClaimProgress(len(recipes)) as progress:
         for name, module in recipes.items():
             progress.note(name)
@@ -114,38 +123,39 @@ def run_each(recipes, directory, where):
             is_begun = (folder / "settings.json").exists()
             own = RunSettings(folder, where.resume and is_begun, where.overwrite)
             try:
-                rows += module.main(module.Settings(where=own)).rows
+                results.append((module, module.main(module.Settings(where=own)).rows))
             except Exception:
                 crashed.append(name)
                 console.print(f"{name} crashed:\n{traceback.format_exc()}", soft_wrap=True)
             progress.advance("recipe", name)
-    return rows, crashed
+    return results, crashed
 
 
-def write(result, directory, seconds):
-    """Writes all rows as JSON, as Markdown, and for TensorBoard; ends the run."""
-    directory.write_json("claims.json", result.rows)
-    write_atomically(directory.path / "claims.md", markdown(result.rows) + "\n")
-    EventFile(directory.path / "tensorboard").text("claims/all", markdown(result.rows))
-    found = dict(Counter(row["holds"].partition(" (")[0] for row in result.rows))
-    if not result.crashed:  # else `--resume` runs those again
-        directory.finish({"holds": found, "seconds": round(seconds, 3)})
-    console.print(f"checks: {', '.join(f'{count} {word}' for word, count in found.items())}")
-    console.print(f"seconds: {seconds:.0f}")
+def write(results, directory, seconds, is_whole):
+    """Writes all rows as JSON, as a text to read, and for TensorBoard; ends the run if whole."""
+    rows = [row for _, rows in results for row in rows]
+    directory.write_json("claims.json", rows)
+    preface = inspect.cleandoc(claims.__doc__)
+    write_atomically(directory.path / "claims.md", book(preface, results))
+    EventFile(directory.path / "tensorboard").text("claims/all", markdown(rows))
+    if is_whole:  # else `--resume` runs those again that crashed
+        directory.finish({"checks": verdicts(rows), "seconds": round(seconds, 3)})
+    console.print(f"checks: {verdicts(rows)}; {seconds:.0f} seconds")
 
 
-def report(result, is_strict):
+def report(results, crashed, path, is_strict):
     """Names what is not plainly so; the last line names the run directory."""
-    for row in result.rows:
+    rows = [row for _, rows in results for row in rows]
+    for row in rows:
         if row["holds"] != YES:
             console.print(f"{row['claim']} {row['statement']}: {row['holds']}", soft_wrap=True)
-    console.print(f"run directory: {result.run_directory}", soft_wrap=True)
-    if result.crashed:
-        raise RunFailed(f"{len(result.crashed)} crashed: {', '.join(result.crashed)}.")
-    failing = sorted({row["claim"] for row in result.rows if row["holds"] in (NO, UNCERTAIN)})
+    console.print(f"run directory: {path}", soft_wrap=True)
+    if crashed:
+        raise RunFailed(f"{len(crashed)} crashed: {', '.join(crashed)}.")
+    failing = sorted({row["claim"] for row in rows if row["holds"] in (NO, UNCERTAIN)})
     if is_strict and failing:
         raise RunFailed(f"these claims do not hold, or cannot be told: {', '.join(failing)}.")
-    return result
+    return Result(path, rows)
 
 
 if __name__ == "__main__":

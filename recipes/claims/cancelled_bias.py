@@ -129,9 +129,7 @@ def trained(models, x, labels, settings):
     """Trains models; yields probabilities of the first 500 examples, `(seeds, examples, C)`."""
     together = SideBySide(x, labels)
     yield np.array([model(x[:500], training=True) for model in models])
-    for _, _, stack in together.train(models, settings.looks, settings.every):
-        for place in range(len(models)):
-            stack.write_back(place)
+    for _ in together.watch(models, settings.looks, settings.every):
         yield np.array([model(x[:500], training=True) for model in models])
 
 

@@ -127,10 +127,7 @@ def watched(together, models, x, settings):
         return np.stack([np.percentile(value, PERCENTILES, axis=0) for value in values])
 
     looks = [look()]
-    for _, _, stack in together.train(models, settings.looks, settings.every):
-        for place in range(len(models)):
-            stack.write_back(place)
-        looks.append(look())
+    looks += [look() for _ in together.watch(models, settings.looks, settings.every)]
     return np.stack(looks, axis=1)
 
 
@@ -184,7 +181,7 @@ def draw_percentiles(figure, found):
         for percentile, line in zip(PERCENTILES, percentiles[0, :, :, 0].T, strict=True):
             axes.plot(points, line, label=f"{percentile}th percentile")
         axes.set(xlabel="mini-batches", ylabel="input of a sigmoid")
-        axes.set_title(f"{name} batch norm: a unit of the third hidden layer", fontsize=10)
+        axes.set_title(f"{name} batch norm: a unit of layer 3", fontsize=10)
         axes.grid(alpha=0.3)
     panels[0].legend()
 

@@ -90,10 +90,9 @@ def measure(settings, norm=BatchNorm, optimizers=OPTIMIZERS):
         build = partial(compiled, build, optimizer)
         raced = race(together, build, 4.0 ** np.arange(-5, settings.rates - 5), settings.training)
         models = [seeded(n, build, raced.best_rate) for n in range(settings.training.seeds)]
-        *_, (_, _, stack) = together.train(models, settings.training.looks, settings.training.every)
-        ends = [stack.write_back(place) for place in range(len(models))]
+        for _ in together.watch(models, 1, raced.points[-1]):
+            found["ways"][name] = np.array([way(model) for model in models]).T
         found["races"][name] = raced
-        found["ways"][name] = np.array([way(model) for model in ends]).T
     return found
 
 

@@ -97,10 +97,8 @@ def measure(settings, learned=learned, fixed=fixed):
         build = partial(network, *sizes, norm, settings.learning_rate)
         models = [seeded(seed, build) for seed in range(settings.seeds)]
         before = np.array([inputs_of_sigmoids(model, x) for model in models])
-        for _, _, stack in SideBySide(x, labels).train(models, 1, settings.steps):
-            for place in range(len(models)):
-                stack.write_back(place)
-        found[name] = np.stack([before, [inputs_of_sigmoids(model, x) for model in models]])
+        for _ in SideBySide(x, labels).watch(models, 1, settings.steps):
+            found[name] = np.stack([before, [inputs_of_sigmoids(model, x) for model in models]])
     return found
 
 

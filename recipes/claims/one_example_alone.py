@@ -118,9 +118,7 @@ def measure(settings, layer=BatchNorm, predict=predict):
 def followed(models, x, labels, settings):
     """Trains models; yields their losses on all examples: `(seeds, 2)`, by averages and own."""
     together = SideBySide(x, labels)
-    for _, _, stack in together.train(models, settings.looks, settings.every):
-        for place in range(len(models)):
-            stack.write_back(place)
+    for _ in together.watch(models, settings.looks, settings.every):
         yield [[float(m.loss(labels, m(x, training=own))) for own in (False, True)] for m in models]
 
 

@@ -89,7 +89,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
     def test_more_trials_extend_a_search_and_fewer_change_nothing(self):
         first = search.main(self.settings())
         self.assertEqual(search.main(self.settings(trials=3, where={"resume": True})), first)
-        search.main(self.settings(trials=6, where={"resume": True}))
+        search.main(self.settings(trials=6, memory=1.0, where={"resume": True}))
         extended = rows_of(self.folder / "run/trials.csv")
         self.assertEqual([row["trial"] for row in extended], list("012345"))
         summary = json.loads((self.folder / "run/summary.json").read_text())
@@ -97,7 +97,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_trials_are_trained_in_stacks_unless_a_person_wants_otherwise(self):
         scope = {"hidden_layers": "2", "batch_size": "64"}
-        settings = self.settings(scope, trials=6, trainer=Settings().trainer)
+        settings = self.settings(scope, trials=6, memory=1.0, trainer=Settings().trainer)
         self.assertEqual(settings.trainer, "stacked")
         with console.capture() as said:
             search.main(settings)
@@ -160,6 +160,11 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
     def test_budgets_below_one_are_refused(self, name):
         with self.assertRaisesRegex(BadInput, f"{name} must be 1 or more"):
             self.settings(**{name: 0})
+
+    @parameterized.parameters(0.0, -1.0, float("nan"))
+    def test_memory_that_is_none_is_refused(self, memory):
+        with self.assertRaisesRegex(BadInput, "memory must be above 0"):
+            self.settings(memory=memory)
 
 
 class SearchSpaceTest(tf.test.TestCase, parameterized.TestCase):

@@ -1,7 +1,5 @@
 """Data that are read as they are trained on: larger than memory, or made as they go."""
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
@@ -18,7 +16,7 @@ class Stream:
         bytes_at_once: How much of it is on the device at a time. Default 64 MiB.
 
     Attributes:
-        examples: Infinity: nobody knows how many there are.
+        examples: A great many: nobody knows how many there are.
 
     Raises:
         ValueError: If it yields nothing, or no such batches.
@@ -31,7 +29,7 @@ class Stream:
             raise ValueError("dataset must yield batches. Received: none.")
         if not isinstance(first, tuple) or len(first) not in (2, 3):
             raise ValueError("dataset must yield (x, y) or (x, y, sample_weight).")
-        self._first, self.examples = first, math.inf
+        self._first, self.examples = first, 10**9
         tensors = tf.nest.flatten(self._first)
         self.batch_size = int(tensors[0].shape[0])
         size = sum(

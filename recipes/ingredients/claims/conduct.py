@@ -2,23 +2,17 @@
 
 import dataclasses
 import json
-import re
 import sys
 import time
 from pathlib import Path
 
 import keras
-from rich.table import Table
-from rich.text import Text
 
-from recipes.ingredients.claims.check import NO, YES
+from recipes.ingredients.claims.report import markdown, table, title_of
 from recipes.ingredients.command_line import console
-from recipes.ingredients.errors import quoted
 from recipes.ingredients.run_directory import open_run
 from tuning.dashboard import EventFile
 from tuning.pictures import pixels, save
-
-COLOURS = {YES: "green", NO: "red"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,51 +55,9 @@ def conduct(file, settings, measure, judge, draw):
 
 
 def show(path, name, rows, figure):
-    """Draws a claim's picture: `figure.png`, and TensorBoard's with a table under it."""
+    """Draws a claim's picture: `figure.png`, and TensorBoard's, with the table beside it."""
     save(figure, path / "figure.png")
     events = EventFile(path / "tensorboard")
     tag = f"claims/{rows[0]['claim']} {name.replace('_', ' ')}"
     events.image(tag, pixels(figure))
-    events.text(tag, markdown(rows))
-
-
-def title_of(module):
-    """The first line of a recipe's docstring: the numbers of its claims, and what it is about."""
-    return module.__doc__.strip().partition("\n")[0].rstrip(".")
-
-
-def numbers_of(module):
-    """The numbers of a recipe's claims, such as `["1.2", "1.3"]`: its docstring begins with them.
-
-    Raises:
-        ValueError: It begins otherwise.
-    """
-    numbers = re.match(r"((\d+\.\d+)(, \d+\.\d+)*) ", title_of(module))
-    if not numbers:
-        raise ValueError(
-            "a claim's docstring must begin with its number, such as 2.8."
-            f" Received: {module.__name__}, which begins with {quoted(title_of(module))}."
-        )
-    return numbers[1].split(", ")
-
-
-def table(rows, title):
-    """The rows of `claims.json` for a terminal."""
-    shown = Table(title=title, title_justify="left", expand=True, show_lines=True)
-    shown.add_column("claim", min_width=5)
-    for column, ratio in (("statement", 4), ("measured", 3), ("expected", 4), ("holds", 2)):
-        shown.add_column(column, ratio=ratio, overflow="fold")
-    for row in rows:
-        holds = Text(row["holds"], COLOURS.get(row["holds"], "yellow"))
-        shown.add_row(row["claim"], row["statement"], row["text"], row["expected"], holds)
-    return shown
-
-
-def markdown(rows):
-    """The same as Markdown."""
-    lines = ["| claim | statement | measured | expected | holds |", "|---|---|---|---|---|"]
-    for row in rows:
-        cells = (row[name] for name in ("claim", "statement", "text", "expected", "holds"))
-        cells = (cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    events.text(f"{tag}: table", markdown(rows))  # else the page shows one of the two

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from recipes.ingredients.errors import refuse_below
+from tuning.pictures import plain_numbers
 from tuning.stacked.lazy_variables import lazy_variables
 
 
@@ -77,6 +78,7 @@ class Race:
         axes.plot(self.rates[~fails], means[~fails], "o", color=colour, label=label)
         axes.plot(self.rates[fails], means[fails], "x", color=colour)
         axes.set(xlabel="learning rate", ylabel="mini-batches to the target", xscale="log")
+        plain_numbers(axes.xaxis)
 
     def draw_losses(self, axes, label, colour):
         """Draws the loss at the best rate: a line for each seed."""
@@ -84,6 +86,7 @@ class Race:
         lines[0].set_label(f"{label}, learning rate {self.best_rate:.2g}")
         axes.axhline(self.target, color="0.5", linestyle="--")
         axes.set(xlabel="mini-batches", ylabel="validation loss [nats]", yscale="log")
+        plain_numbers(axes.yaxis)
 
 
 def race(together, build, rates, settings):

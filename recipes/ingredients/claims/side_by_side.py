@@ -53,6 +53,13 @@ class SideBySide:
         logs = [logs for _, logs, _ in self.train(models, looks, every, seed)]
         return {name: np.stack([each[name] for each in logs]) for name in logs[0]}
 
+    def watch(self, models, looks, every, seed=0):
+        """Trains the models, as `train` does; yields the steps, with the state in the models."""
+        for steps, _, stack in self.train(models, looks, every, seed):
+            for place in range(len(models)):
+                stack.write_back(place)
+            yield steps
+
     def _order(self, steps, seed):
         """Rows of so many whole batches: epoch after epoch, without what is left of each."""
         whole = self.data.examples // self.batch_size * self.batch_size

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 import types
@@ -11,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from recipes import claims
 from recipes.claims import softmax_gradient
-from recipes.claims.__main__ import Result, Settings, chosen, find, main, report, run_each
+from recipes.claims.__main__ import Settings, chosen, find, main, report, run_each
 from recipes.ingredients.claims import numbers_of
 from recipes.ingredients.command_line import console
 from recipes.ingredients.errors import BadInput, RunFailed
@@ -45,7 +46,7 @@ class ClaimsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn("Source: ", module.__doc__)
         self.assertTrue(module.Settings.__dataclass_params__.frozen)
         tests = (ROOT / f"tests/recipes/claims/test_{name}.py").read_text()
-        self.assertIn("reds(judge(", tests)  # a planted fault
+        self.assertIn("reds(", tests)  # a planted fault
 
     def test_a_recipe_leaves_a_whole_run_and_shows_it_in_tensorboard(self):
         result = softmax_gradient.main(softmax_gradient.Settings(where=self.where, seeds=2))
@@ -54,8 +55,12 @@ class ClaimsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual({row["claim"] for row in rows}, {"3.7"})
         self.assertTrue((result.run_directory / "figure.png").is_file())
         events = EventAccumulator(str(result.run_directory / "tensorboard")).Reload()
-        tags = events.Tags()["tensors"]
-        self.assertEqual(set(tags), {"claims/3.7 softmax gradient"})
+        shown = {
+            tag: events.SummaryMetadata(tag).plugin_data.plugin_name
+            for tag in events.Tags()["tensors"]
+        }
+        name = "claims/3.7 softmax gradient"
+        self.assertEqual(shown, {name: "images", f"{name}: table": "text"})
 
     def test_a_recipe_that_is_finished_is_not_run_again(self):
         settings = softmax_gradient.Settings(where=self.where, seeds=2)
@@ -64,6 +69,13 @@ class ClaimsTest(tf.test.TestCase, parameterized.TestCase):
         again = RunSettings(self.folder / "run", resume=True)
         self.assertEqual(softmax_gradient.main(dataclasses.replace(settings, where=again)), first)
         self.assertEqual((first.run_directory / "figure.png").stat().st_mtime_ns, picture)
+
+    @parameterized.parameters(*RECIPES)
+    def test_each_recipe_stands_in_the_text_with_its_picture(self, name):
+        text = (ROOT / "recipes/claims/README.md").read_text()
+        self.assertIn(f"\n### {RECIPES[name].__doc__.partition(chr(10))[0].rstrip('.')}\n", text)
+        self.assertIn(f"](../../pictures/claims/{name}.png)", text)
+        self.assertTrue((ROOT / f"pictures/claims/{name}.png").is_file())
 
     def test_they_are_in_the_order_of_the_subject(self):
         numbers = [tuple(map(int, numbers_of(m)[0].split("."))) for m in RECIPES.values()]
@@ -84,7 +96,9 @@ class ClaimsTest(tf.test.TestCase, parameterized.TestCase):
         rows = json.loads((self.folder / "run/claims.json").read_text())
         self.assertEqual(rows, result.rows)
         written = (self.folder / "run/claims.md").read_text()
-        self.assertLen(written.splitlines(), 2 + len(rows))
+        self.assertIn("### 3.7 The gradient", written)
+        for picture in re.findall(r"!\[.*\]\((.*)\)", written):
+            self.assertTrue((self.folder / "run" / picture).is_file(), picture)
         again = main(Settings(RunSettings(self.folder / "run", resume=True), ("3.7", "2.3")))
         self.assertEqual(again, result)
 
@@ -92,7 +106,7 @@ class ClaimsTest(tf.test.TestCase, parameterized.TestCase):
         broken = types.SimpleNamespace(main=crashing, Settings=NoSettings)
         recipes = {"broken": broken, "softmax_gradient": softmax_gradient}
         with console.capture() as said:
-            rows, crashed = run_each(recipes, Run(self.folder, None), RunSettings())
+            ((_, rows),), crashed = run_each(recipes, Run(self.folder, None), RunSettings())
         self.assertEqual(crashed, ["broken"])
         self.assertIn("ZeroDivisionError", said.get())
         self.assertEqual({row["claim"] for row in rows}, {"3.7"})
@@ -119,13 +133,13 @@ class ClaimsTest(tf.test.TestCase, parameterized.TestCase):
 
 class ReportTest(tf.test.TestCase):
     def test_strict_is_about_what_does_not_hold_and_a_crash_is_always_a_failure(self):
-        row = {"claim": "2.8", "statement": "A number.", "holds": "no"}
-        found = Result(Path("run"), [row], ())
-        self.assertIs(report(found, is_strict=False), found)
+        rows = [{"claim": "2.8", "statement": "A number.", "holds": "no"}]
+        results = [(softmax_gradient, rows)]
+        self.assertEqual(report(results, [], Path("run"), is_strict=False).rows, rows)
         with self.assertRaisesRegex(RunFailed, "2.8"):
-            report(found, is_strict=True)
+            report(results, [], Path("run"), is_strict=True)
         with self.assertRaisesRegex(RunFailed, "1 crashed: broken"):
-            report(dataclasses.replace(found, rows=[], crashed=("broken",)), is_strict=False)
+            report([], ["broken"], Path("run"), is_strict=False)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tuning.stacked import Data, Grouping
-from tuning.stacked.gathering import WORTH_COMPILING, Gathering, multiplications
+from tuning.stacked.gathering import WORTH_COMPILING, Gathering, uses_of_weights
 from tuning.stacked.groups import MOST
 from tuning.stacked.member import Member
 
@@ -59,7 +59,7 @@ class GatheringTest(tf.test.TestCase, parameterized.TestCase):
         stacks = [stack.members for stack in gathering.rest()]
         self.assertEqual(stacks, [first, *([other] for other in others)])
 
-    @parameterized.parameters((16, False, 1), (10**6, True, FULL), (10**9, True, 3))
+    @parameterized.parameters((16, False, 1), (80_000, True, FULL), (10**8, True, 3))
     def test_programs_are_compiled_and_the_rest_is_filled_up_where_it_pays(
         self, examples, pays, places
     ):
@@ -71,7 +71,7 @@ class GatheringTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_what_the_trials_to_come_make_worth_while_is_compiled_at_once(self):
         for trials, pays in ((FULL, False), (100 * FULL, True)):
-            one = 3 * (6 * 4 + 4 + 4 * 3 + 3) * 2  # multiplications for an example in two epochs
+            one = (6 * 4 + 4 + 4 * 3 + 3) * 2 / 8  # uses of weights by an example in two epochs
             examples = WORTH_COMPILING / one / (10 * FULL)
             gathering = self.gathering(examples, trials=trials, jit_compile="auto")
             (full,) = self.add(gathering, [member_of(4) for _ in range(FULL)])
@@ -79,7 +79,7 @@ class GatheringTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters(True, False)
     def test_whether_to_compile_can_be_settled(self, jit_compile):
-        for examples in (16, 10**9):
+        for examples in (16, 10**8):
             gathering = self.gathering(examples, jit_compile=jit_compile)
             self.add(gathering, [member_of(4), member_of(6)])
             (rest,) = gathering.rest()
@@ -130,17 +130,17 @@ class GatheringTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual((alone.members, alone.places), ([member], 1))
             self.assertEqual(alone.group.models, [member.model])
 
-    def test_multiplications_of_dense_layers_and_of_convolutions(self):
+    def test_weights_of_dense_layers_and_of_convolutions(self):
         self.add(gathering := self.gathering(), [member_of(5)])
         (rest,) = gathering.rest()
-        self.assertEqual(multiplications(rest.group.skeletons[0]), 3 * (6 * 5 + 5 + 5 * 3 + 3))
+        self.assertEqual(uses_of_weights(rest.group.skeletons[0]), 6 * 5 + 5 + 5 * 3 + 3)
         inputs = keras.Input((8, 8, 1))
         layers = keras.layers.Conv2D(4, 3, padding="same"), keras.layers.GlobalMaxPooling2D()
         model = keras.Sequential([inputs, *layers])
         model.compile("sgd", "mse")
         grouping = Grouping(Data(np.zeros((4, 8, 8, 1)), np.zeros((4, 4))))
         ((group,), _) = grouping.group([model], [4])
-        self.assertEqual(multiplications(group.skeletons[0]), 3 * 64 * (9 * 4 + 4))
+        self.assertEqual(uses_of_weights(group.skeletons[0]), 64 * (9 * 4 + 4))
 
 
 if __name__ == "__main__":
