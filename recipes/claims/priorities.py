@@ -70,7 +70,7 @@ def search(settings, optimizer, space, build=build_classifier):
         build: What makes a trial's model, with the arguments of `build_classifier`. Default that.
 
     Returns:
-        `(values, loss)` of each trial, in their order; NaN where there is no loss.
+        `(values, loss)` of each trial, in the order of the draws; NaN where there is no loss.
     """
     parts = flat_examples(settings.dataset)
     (x, labels), validation = parts["train"], parts["validation"]
@@ -84,7 +84,7 @@ def search(settings, optimizer, space, build=build_classifier):
     with tempfile.TemporaryDirectory() as folder:
         tuner = StackedTuner(oracle, build_from, directory=folder, checkpoints=0)
         tuner.search(x, labels, validation_data=validation, epochs=settings.epochs, verbose=0)
-        trials = tuner.records.trials
+        trials = sorted(tuner.records.trials, key=lambda each: int(each.trial))  # they end by stack
     return [(each.values, np.nan if each.score is None else each.score) for each in trials]
 
 
