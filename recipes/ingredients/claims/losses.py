@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-from functools import partial
 
 import numpy as np
 
@@ -69,9 +68,12 @@ def _middles(hyperparameter, count):
 
 
 def losses_of(parts, fixed, trials, epochs):
-    """The lowest validation loss of each trial, all of them trained side by side.
+    """The lowest validation loss of each trial: `(trials,)`; see `curves_of`."""
+    return curves_of(parts, fixed, trials, epochs).min(0)
 
-    A loss that is worse than guessing, or no number, counts as guessing: log(classes).
+
+def curves_of(parts, fixed, trials, epochs):
+    """The validation losses of trials, all of them trained side by side.
 
     Args:
         parts: What `flat_examples` returns.
@@ -81,19 +83,27 @@ def losses_of(parts, fixed, trials, epochs):
         epochs: How long each is trained, 1 or more.
 
     Returns:
-        `(trials,)` losses in nats; trial n begins with the weights of seed n.
+        `(epochs, trials)` losses in nats, `bounded`; trial n begins with the weights of seed n.
     """
-    (x, labels), validation = parts["train"], parts["validation"]
-    steps, classes = len(x) // BATCH_SIZE, int(labels.max()) + 1
-    build = partial(classifier, fixed, x.shape[1:], [str(each) for each in range(classes)], steps)
+    build, (x, labels) = builder(parts, fixed), parts["train"]
     models = [seeded(number, build, values) for number, values in enumerate(trials)]
-    together = SideBySide(x, labels, validation, BATCH_SIZE)
-    losses = together.curves(models, epochs, steps)["val_loss"]
-    guessing = np.log(classes)
-    return np.minimum(np.where(np.isfinite(losses), losses, guessing), guessing).min(0)
+    together = SideBySide(x, labels, parts["validation"], BATCH_SIZE)
+    return bounded(together.curves(models, epochs, len(x) // BATCH_SIZE)["val_loss"], parts)
 
 
-def classifier(fixed, shape, class_names, steps, values):
-    """The compiled classifier of a trial's values."""
-    settings = ClassifierSettings(batch_size=BATCH_SIZE, **(fixed | values))
-    return build_classifier(settings, shape, class_names, steps)
+def bounded(losses, parts):
+    """Losses, of which what is worse than guessing, or no number, is log(classes)."""
+    guessing = np.log(parts["train"][1].max() + 1)
+    return np.minimum(np.where(np.isfinite(losses), losses, guessing), guessing)
+
+
+def builder(parts, fixed):
+    """A function from a trial's values to its compiled classifier."""
+    x, labels = parts["train"]
+    classes = [str(number) for number in range(labels.max() + 1)]
+
+    def build(values):
+        settings = ClassifierSettings(batch_size=BATCH_SIZE, **(fixed | values))
+        return build_classifier(settings, x.shape[1:], classes, len(x) // BATCH_SIZE)
+
+    return build
