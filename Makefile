@@ -44,6 +44,9 @@ predict: $(VENV)/installed  ## predict with a trained model: ARGS="--model runs/
 analysis: $(VENV)/installed  ## draw what searches found so far, finished or killed: ARGS="--run-directory runs/search/..."
 	$(BIN)/python -m recipes.analysis $(ARGS)
 
+claims: $(VENV)/installed  ## measure and draw every claim about tuning, batch norm and softmax
+	$(BIN)/python -m recipes.claims $(ARGS)
+
 tensorboard: $(VENV)/installed  ## show all searches and trainings on http://127.0.0.1:6006
 	$(BIN)/python -m recipes.tensorboard $(ARGS)
 
@@ -54,6 +57,8 @@ pictures: $(VENV)/installed-dev  ## make the README's pictures anew; those of th
 	cp runs/pictures/train/figure.png pictures/train.png
 	cp runs/pictures/random/figure.png pictures/search.png
 	$(BIN)/python -m tests.tuning.dashboard.screenshots runs/pictures pictures
+	$(BIN)/python -m recipes.claims --run-directory runs/pictures-of-claims --overwrite
+	$(BIN)/python -m tests.recipes.claims.publish runs/pictures-of-claims
 
 bench: $(VENV)/installed-dev  ## measure the project beside its peers; ARGS="bookkeeping" runs one of the benchmarks
 	@set -e; for name in $(or $(ARGS),$(BENCHMARKS)); do \
@@ -78,4 +83,4 @@ clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install train search caviar predict analysis tensorboard pictures bench stress test lint format clean
+.PHONY: help install train search caviar predict analysis claims tensorboard pictures bench stress test lint format clean

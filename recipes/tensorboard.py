@@ -23,6 +23,8 @@ from tuning.dashboard import links, server
 from tuning.dashboard.log_directory import Reader
 
 MOST_LINKS = 10
+CLAIMS = "claims"
+"""Folder of the runs of `recipes.claims`."""
 VIEWS = {
     "best of each search": "text",
     "course of each search": "scalars",
@@ -105,11 +107,15 @@ def print_links(url, found, logdir):
     runs = defaultdict(list)
     for name, row in found.rows.items():
         runs[row.get("search")].append(name)
-    if not runs:
+    measured = latest_claims(found.tags)
+    if not runs and not measured:
         console.print(f"nothing to show yet in {logdir}: make train or make search, then reload")
     lines = {f"all rows ({len(found.rows):,})": links.table(url)}
     if findings := [run for run in found.tags if Path(run).name == links.FINDINGS]:
         lines |= {text: links.findings(url, view, findings) for text, view in VIEWS.items()}
+    if measured:
+        lines["pictures of the claims"] = links.claims(url, "images", measured)
+        lines["tables of the claims"] = links.claims(url, "text", measured)
     for search in sorted(runs, key=str)[-MOST_LINKS:]:  # of dated names the latest
         link, selected = links.curves(url, runs[search], list(found.tags))
         hint = "" if selected else "  (tick the box above the list of runs)"
@@ -118,6 +124,13 @@ def print_links(url, found, logdir):
     for text, link in lines.items():
         console.print(f"{text:{width}}  {link}", soft_wrap=True)
     console.print("Ctrl-C ends it")
+
+
+def latest_claims(runs):
+    """Folder of the last run of all claims, else of the claims that were run one by one, if any."""
+    folders = {Path(run).parts[1] for run in runs if Path(run).parts[:1] == (CLAIMS,)}
+    dated = sorted(folder for folder in folders if folder[0].isdigit())
+    return f"{CLAIMS}/{dated[-1]}" if dated else CLAIMS if folders else None
 
 
 if __name__ == "__main__":

@@ -5,6 +5,19 @@ import warnings
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+
+def paper(width, height):
+    """An empty figure, in inches, on white paper of its own: it is read on dark pages too."""
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def plain_numbers(axis):
+    """Writes 0.1 rather than a power on a logarithmic axis, and nothing between the decades."""
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def pixels(figure):

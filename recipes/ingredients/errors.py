@@ -36,3 +36,19 @@ def did_you_mean(name: str, names) -> str:
     names = {str(candidate).lower(): str(candidate) for candidate in names}
     close = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
     return f" Did you mean {' or '.join(quoted(names[match]) for match in close)}?" if close else ""
+
+
+def refuse_below(settings, **least):
+    """Refuses settings that are too small.
+
+    Args:
+        settings: Dataclass.
+        **least: `{name: the least it may be}`.
+
+    Raises:
+        BadInput: One of them is smaller.
+    """
+    for name, minimum in least.items():
+        value = getattr(settings, name)
+        if not value >= minimum:
+            raise BadInput(f"{name} must be {minimum} or more. Received: {name}={value}.")

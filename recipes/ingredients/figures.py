@@ -2,9 +2,8 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
-from tuning.pictures import pixels
+from tuning.pictures import pixels, plain_numbers
 
 MOST_NUMBERED_CLASSES = 20
 MISTAKES = 12
@@ -60,8 +59,7 @@ def draw_curves(axes, rows, name, label):
     values = [value for row in rows for value in (row[name], row[f"validation_{name}"])]
     if name == "loss" and min(values) > 0 and max(values) > 10 * min(values):
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        plain_numbers(axes.yaxis)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend()

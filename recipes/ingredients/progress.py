@@ -112,3 +112,14 @@ class TrialProgress(_Bar):
         best = "" if self.best is None else f"best {self.best:.4f}, "
         epochs = f"epoch {training.next_epoch}/{training.epochs}"
         self.note(f"{best}{len(training.members)} at a time: {epochs}")
+
+
+class ClaimProgress(_Bar):
+    """Shows how many of the claims' recipes have run; use it in a `with` block.
+
+    Args:
+        recipes: How many there are.
+    """
+
+    def __init__(self, recipes):
+        super().__init__("recipe", recipes)

@@ -26,6 +26,7 @@ FINGERPRINT = "data_fingerprint"
 OWN_FILES = (
     *("settings.json", "summary.json", "curves.csv", "trials.csv", "checkpoint.npz"),
     *("model.keras", "figure.png", "tensorboard", "trials", "analysis"),
+    *("claims.json", "claims.md"),
 )
 
 
@@ -84,7 +85,7 @@ def open_run(recipe, where, identity):
     """Opens the run directory of a recipe and holds it for this process.
 
     Args:
-        recipe: Name of the recipe, e.g. `"train"`.
+        recipe: Name of the recipe below `recipes`, e.g. `"train"` or `"claims.covariate_shift"`.
         where: `RunSettings`.
         identity: JSON-like dict of all that decides the result; only an equal one resumes a run.
 
@@ -124,9 +125,13 @@ def open_run(recipe, where, identity):
             ) from None
 
 
+def _folder_of(recipe):
+    return RUNS.joinpath(*recipe.split("."))
+
+
 def _new_path(recipe):
     """`runs/<recipe>/<date-time>`, made exclusively: two runs of one second get two folders."""
-    stem = RUNS / recipe / datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    stem = _folder_of(recipe) / datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S")
     for number in range(1, 1000):
         path = stem if number == 1 else stem.with_name(f"{stem.name}-{number}")
         try:
@@ -136,12 +141,14 @@ def _new_path(recipe):
         except OSError as error:
             raise BadInput(f"{path} cannot be made: {error}. Name a --run-directory.") from None
         return path
-    raise BadInput(f"{RUNS / recipe} holds too many runs of this second: name a --run-directory.")
+    raise BadInput(
+        f"{_folder_of(recipe)} holds too many runs of this second: name a --run-directory."
+    )
 
 
 def _latest_unfinished(recipe, identity):
     """The latest run of these settings that is neither finished nor in use."""
-    for begun in sorted((RUNS / recipe).glob("*/settings.json"), reverse=True):
+    for begun in sorted(_folder_of(recipe).glob("*/settings.json"), reverse=True):
         path = begun.parent
         if not (path / "summary.json").exists() and _read_json(begun) == identity:
             with contextlib.suppress(files.InUse), files.lock(path):

@@ -15,7 +15,7 @@ from recipes.ingredients.run_directory import Run, RunSettings
 from recipes.tensorboard import Settings
 from tests.tuning import made_up_records
 from tests.tuning.dashboard.served import Served
-from tuning.dashboard import TrialRows
+from tuning.dashboard import EventFile, TrialRows
 from tuning.dashboard.findings import write_findings
 from tuning.dashboard.log_directory import Reader
 
@@ -62,6 +62,19 @@ class TensorBoardTest(tf.test.TestCase, parameterized.TestCase):
         printed = self.links_to(folder)
         for text, view in tensorboard.VIEWS.items():
             self.assertRegex(printed, rf"{text} +http://here/#{view}&regexInput=")
+
+    def test_there_are_links_to_the_latest_run_of_the_claims(self):
+        folder = Path(self.create_tempdir().full_path)
+        alone = "claims/softmax_gradient/2026-03-01-120000"
+        EventFile(folder / alone / "tensorboard").text("claims/3.7 softmax gradient", "A table.")
+        printed = self.links_to(folder)
+        self.assertRegex(
+            printed, r"tables of the claims +http://here/#text&regexInput=%5Eclaims%28"
+        )
+        self.assertNotIn("nothing to show", printed)
+        for date in ("2026-01-01", "2026-02-01"):
+            EventFile(folder / f"claims/{date}/tensorboard").text("claims/all", "A table.")
+        self.assertIn("#images&regexInput=%5Eclaims%2F2026-02-01%28", self.links_to(folder))
 
     def links_to(self, folder):
         with console.capture() as printed:

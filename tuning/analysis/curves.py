@@ -2,9 +2,10 @@
 
 import numpy as np
 from matplotlib.collections import LineCollection
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from tuning.analysis import scores
+from tuning.pictures import plain_numbers
 
 
 def draw(figure, axes, found):
@@ -65,7 +66,6 @@ def _label(axes, found, values, number):
     axes.set(xlabel="epoch", ylabel=scores.label(found), title=f"{number:,} learning curves")
     if scores.spans_decades(values) and found.direction == "min":
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        plain_numbers(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)

@@ -85,6 +85,11 @@ class EventFile:
         self._add(events.image(tag, pixels, step))
         self.flush()
 
+    def text(self, tag, markdown):
+        """Writes a text, which is shown as Markdown."""
+        self._add(events.text(tag, markdown))
+        self.flush()
+
     def end(self, status):
         """Writes how the run ended, in place of how it ended before.
 

@@ -47,6 +47,19 @@ def findings(url, view, runs):
     return f"{url}#{view}&regexInput={quote(pattern, safe='')}&tagFilter={tags}"
 
 
+def claims(url, view, folder):
+    """Pictures and tables of what claims came to.
+
+    Args:
+        url: Address of the page, ending in `/`.
+        view: `"images"` or `"text"`.
+        folder: What the names of the runs begin with.
+    """
+    return (
+        f"{url}#{view}&regexInput={quote(_exactly(folder), safe='')}&tagFilter={quote('^claims/')}"
+    )
+
+
 def _pattern(runs, all_runs):
     """What the runs' names begin with and no others' do; each name where there is no such folder.
 

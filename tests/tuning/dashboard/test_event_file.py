@@ -93,6 +93,11 @@ class EventFileTest(tf.test.TestCase, parameterized.TestCase):
         width, height, _ = tf.make_ndarray(accumulator.Tensors("picture")[0].tensor_proto)
         self.assertEqual((int(width), int(height)), (5, 3))
 
+    def test_texts_are_read_back(self):
+        EventFile(self.folder).text("best", "**trial** 3")
+        (event,) = read_back(self.folder).Tensors("best")
+        self.assertEqual(event.tensor_proto.string_val[0], b"**trial** 3")
+
 
 if __name__ == "__main__":
     tf.test.main()

@@ -1,0 +1,18 @@
+"""The subject, checked.
+
+Each claim about hyperparameter tuning, batch normalisation and softmax, run, measured and drawn.
+
+    make claims                            # all of them, in less than ten minutes on two cores
+    make claims ARGS="--only 2.8"          # one of them
+    python -m recipes.claims.covariate_shift --help
+
+A check says what was measured beside what mathematics or the source lets one expect. In brackets
+stand 95 % intervals over seeds: Student's for a mean; for a ratio, taken seed by seed, that of its
+logarithm; Clopper and Pearson's for a share. What must hold each time is measured by its largest
+error, which has none. A check holds (yes) where the whole interval lies within the expectation, and
+does not (no) where all of it lies outside; otherwise these seeds cannot tell. Where several
+conditions were measured, those are named under which it holds. Procedure and expectation were fixed
+first: a claim that holds only under conditions, or not, is a finding.
+
+`make pictures` writes this text anew, tables and pictures included.
+"""

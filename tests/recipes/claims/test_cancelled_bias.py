@@ -1,0 +1,23 @@
+import keras
+import tensorflow as tf
+
+from recipes.claims.cancelled_bias import Settings, judge, measure
+from tests.recipes.claims.verdicts import reds, verdicts
+
+SMALL = Settings(hidden_units=16, looks=4, seeds=2)
+
+
+class CancelledBiasTest(tf.test.TestCase):
+    def test_it_holds(self):
+        found = verdicts(judge(measure(SMALL)))
+        self.assertEqual(found[:2], ["yes"] * 2)
+        self.assertStartsWith(
+            found[2], "under conditions (1 of 2): momentum"
+        )  # so small, Adam wanders
+
+    def test_a_norm_over_the_units_of_an_example_is_red(self):
+        self.assertEqual(reds(judge(measure(SMALL, keras.layers.LayerNormalization))), [0, 1, 2])
+
+
+if __name__ == "__main__":
+    tf.test.main()
