@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from tuning.panda.optimizer_numbers import copy_state, with_numbers
+from tuning.panda.passes import passes
 from tuning.panda.untouched import untouched
 from tuning.stacked.data import Data
 
@@ -99,6 +100,7 @@ def find_learning_rate(
     """
     _check(model, batch_size, seeds, lowest, highest, steps)
     data = Data(x, y, sample_weight)
+    batch_size = min(batch_size, data.examples)
     if not model.built:
         model.build(keras.tree.map_structure(lambda a: (None, *a.shape[1:]), data.features))
     rates = np.geomspace(lowest, highest, steps)
@@ -107,7 +109,7 @@ def find_learning_rate(
         losses = []
         for seed in seeds:
             put_back()
-            rows = _rows(data, seed, steps, min(batch_size, data.examples))
+            rows = passes(data, seed, steps * batch_size).reshape(steps, batch_size)
             losses.append(program.losses(rows, rates))
     losses = np.array(losses)
     return RangeTest(*_suggestion(rates, losses), rates, losses)
@@ -144,13 +146,6 @@ def _suggestion(rates, losses):
         f"{suggested:.2g} is a {_BELOW_LOWEST:.0f}th of that."
     )
     return suggested, reason
-
-
-def _rows(data, seed, steps, batch_size):
-    """Which examples make up each step's batch, `(steps, batch)`: one pass after another."""
-    passes = range(-(-steps * batch_size // data.examples))
-    rows = np.concatenate([data.order(True, seed, number) for number in passes])
-    return rows[: steps * batch_size].reshape(steps, batch_size).astype(np.int32)
 
 
 class _Program:

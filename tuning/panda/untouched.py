@@ -13,7 +13,7 @@ def untouched(model):
     """Within it, a model may be trained; afterwards, whatever happened, it is as it was.
 
     Its variables come back bit by bit: weights, moving averages, states of random layers and of
-    metrics. So do the generators of Python, NumPy and Keras. Its optimiser is not to be used
+    metrics. So do the generators of Python and Keras. Its optimiser is not to be used
     meanwhile: `with_numbers` makes another.
 
     Args:
@@ -26,7 +26,7 @@ def untouched(model):
     generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
     variables += [] if generator is None else [generator.state]
     values = [np.array(variable) for variable in variables]
-    of_python, of_numpy = random.getstate(), np.random.get_state()
+    of_python = random.getstate()
 
     def put_back():
         for variable, value in zip(variables, values, strict=True):
@@ -37,4 +37,3 @@ def untouched(model):
     finally:
         put_back()
         random.setstate(of_python)
-        np.random.set_state(of_numpy)
