@@ -147,7 +147,10 @@ def _steady_descent(curves):
     if not all((0.1 * SLOW < each).all() and (each < SLOW).all() for each in falls):
         return None
     inference = curves.get("loss_inference", curves["loss"])
-    if _watched(curves)[-1] > 1.1 * inference[-1] or falls[0][-2:].mean() < 0.7 * falls[0][:2].mean():
+    if (
+        _watched(curves)[-1] > 1.1 * inference[-1]
+        or falls[0][-2:].mean() < 0.7 * falls[0][:2].mean()
+    ):
         return None
     return Advice(
         "steady descent",
