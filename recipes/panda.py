@@ -55,11 +55,11 @@ class Settings:
     dataset: DataSettings = DataSettings()
     classifier: ClassifierSettings = BADLY
     where: RunSettings = RunSettings()
-    epochs: int = 30
+    epochs: int = 60
     """Passes over the training part, 1 or more; those that are undone come on top."""
     seed: int = 0
     """Seed of the initial weights and of the order of examples, 0 or more."""
-    dropout: float = 0.0
+    dropout: float = 0.1
     """Share of each hidden layer's activations that a step sets to zero, in [0, 1)."""
     weight_decay: float = 0.0
     """Share of each weight that a step takes away, times the learning rate, in [0, 1)."""
