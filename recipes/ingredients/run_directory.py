@@ -26,6 +26,7 @@ FINGERPRINT = "data_fingerprint"
 OWN_FILES = (
     *("settings.json", "summary.json", "curves.csv", "trials.csv", "checkpoint.npz"),
     *("model.keras", "figure.png", "tensorboard", "trials", "analysis"),
+    *("journal.jsonl", "knobs.toml", ".knobs.toml.lock", "looks"),
 )
 
 
@@ -122,6 +123,13 @@ def open_run(recipe, where, identity):
             raise RunFailed(
                 f"{path} could not be written: {error}. With that mended, {hint}."
             ) from None
+
+
+def latest_unfinished(recipe):
+    """`Path` of the latest run of a recipe that has not ended, whatever its settings, or None."""
+    begun = sorted((RUNS / recipe).glob("*/settings.json"), reverse=True)
+    paths = [settings.parent for settings in begun]
+    return next((path for path in paths if not (path / "summary.json").exists()), None)
 
 
 def _new_path(recipe):

@@ -59,7 +59,9 @@ def train(kind, numbers, epochs, units=32, seed=0):
     grouping = Grouping(training)
     (group,), _ = grouping.group(models, [kind.batch_size] * len(models))
     program = grouping.program(group)
-    stack = Stack(program, models, group.skeletons, kind.batch_size, training, validation, None, 359)
+    stack = Stack(
+        program, models, group.skeletons, kind.batch_size, training, validation, None, 359
+    )
     logs = []
     for epoch in range(epochs):
         each = stack.train_epoch(training.order(True, seed, epoch), epoch)
