@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tuning.panda.look import Look
 from tuning.panda.optimizer_numbers import with_numbers
@@ -55,11 +56,10 @@ def fork_and_look(
     data = Data(x, y)
     batch_size = min(batch_size, data.examples)
     parts = [len(part) for part in np.array_split(np.arange(steps), min(looks, steps))]
+    rows = np.split(passes(data, seed, steps * batch_size), batch_size * np.cumsum(parts)[:-1])
+    evaluated = None if validation is None else Data(*validation)
     with untouched(model):
-        stack = _stack(model, copies, batch_size, data, validation)
-        rows = np.split(passes(data, seed, steps * batch_size), batch_size * np.cumsum(parts)[:-1])
-        draws = seed * len(parts)
-        logs = [stack.train_epoch(part, draws + look) for look, part in enumerate(rows)]
+        stack, logs = _trained(model, copies, batch_size, data, evaluated, rows, seed)
     return Look(
         variations=[dict(variation) for variation in variations],
         objective="loss" if validation is None else "val_loss",
@@ -97,27 +97,37 @@ def _copies(model, variations):
     return copies
 
 
-def _stack(model, copies, batch_size, data, validation):
+def _trained(model, copies, batch_size, data, validation, rows, seed):
+    """The stack of copies after its training, and what it logged at each look."""
     grouping = Grouping(data)
     groups, reasons = grouping.group([model], [batch_size])
-    if reasons:
-        raise NotStackable(f"the model cannot be forked: {reasons[0]}")
-    (group,) = groups
-    program = grouping.program(group)
-    if objection := grouping.objection(program, group):
-        raise NotStackable(f"the model cannot be forked: {objection}")
+    reason = reasons.get(0)
+    for jit_compile in (True, False) if groups else ():
+        # What XLA cannot compile (a recurrent layer, say) is tried as TensorFlow's graph.
+        program = grouping.program(groups[0], jit_compile=jit_compile)
+        if reason := grouping.objection(program, groups[0]):
+            continue
+        stack = _stack(program, model, groups[0], copies, data, validation)
+        try:
+            return stack, [stack.train_epoch(part, seed + look) for look, part in enumerate(rows)]
+        except tf.errors.OpError as error:
+            reason = f"its stack failed: {str(error.message).partition(chr(10))[0][:160]}"
+    raise NotStackable(f"the model cannot be forked: {reason}.")
+
+
+def _stack(program, model, group, copies, data, validation):
     (skeleton,) = group.skeletons
     state = read_state(model, skeleton, program.template, program.rule)
-    evaluated = None if validation is None else Data(*validation)
+    number = len(copies)
     return Stack(
         program,
         copies,
-        [skeleton] * len(copies),
-        batch_size,
+        [skeleton] * number,
+        group.batch_size,
         data,
-        evaluated,
-        states=[state] * len(copies),
-        validation_batch_size=evaluated and evaluated.evaluation_batch_size(_EVALUATED_AT_ONCE),
+        validation,
+        states=[state] * number,
+        validation_batch_size=validation and validation.evaluation_batch_size(_EVALUATED_AT_ONCE),
     )
 
 

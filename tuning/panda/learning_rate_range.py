@@ -102,7 +102,7 @@ def find_learning_rate(
     data = Data(x, y, sample_weight)
     batch_size = min(batch_size, data.examples)
     if not model.built:
-        model.build(keras.tree.map_structure(lambda a: (None, *a.shape[1:]), data.features))
+        model(data.first(1)[0])
     rates = np.geomspace(lowest, highest, steps)
     with untouched(model) as put_back:
         program = _Program(model, data)

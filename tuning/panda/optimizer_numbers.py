@@ -1,5 +1,7 @@
 """Optimisers like another one, but for some of its numbers."""
 
+import math
+
 import keras
 
 _SCALED = keras.optimizers.LossScaleOptimizer
@@ -28,6 +30,8 @@ def with_numbers(optimizer, numbers):
             raise ValueError(
                 f"numbers must be {type(optimizer).__name__}'s own: {known}. Received: {name}."
             )
+        if not math.isfinite(number):
+            raise ValueError(f"{name} must be a finite number. Received: {name}={number}.")
         config[name] = float(number)
     return type(optimizer).from_config(config)
 

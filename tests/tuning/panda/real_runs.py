@@ -55,7 +55,7 @@ def train(kind, numbers, epochs, units=32, seed=0):
     training, validation = (Data(*part) for part in digits(kind.examples))
     keras.utils.set_random_seed(seed)
     with lazy_variables():
-        models = [_model(kind, each, units) for each in numbers]
+        models = [build(kind, each, units) for each in numbers]
     grouping = Grouping(training)
     (group,), _ = grouping.group(models, [kind.batch_size] * len(models))
     program = grouping.program(group)
@@ -73,7 +73,7 @@ def train(kind, numbers, epochs, units=32, seed=0):
     ]
 
 
-def _model(kind, numbers, units):
+def build(kind, numbers, units=32):
     layers = [keras.Input((64,))]
     for _ in range(kind.layers):
         layers.append(keras.layers.Dense(units, use_bias=kind.norm is None))
