@@ -27,7 +27,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tyro
 from rich.table import Table
 
 from recipes.ingredients.classifier import ClassifierSettings, build_classifier, save_classifier
@@ -35,13 +34,13 @@ from recipes.ingredients.command_line import console, run
 from recipes.ingredients.data import DataSettings, join_encoder, load
 from recipes.ingredients.errors import BadInput, RunFailed
 from recipes.ingredients.evaluation import evaluate
-from recipes.ingredients.run_directory import RUNS, RunSettings, latest_unfinished, open_run
+from recipes.ingredients.run_directory import RUNS, RunSettings, open_run
+from recipes.ingredients.turn_knobs import SetSettings, set_knobs
 from recipes.ingredients.watching import Watching
-from tuning import files
 from tuning.dashboard import EventFile
-from tuning.panda import Babysitter, BadKnob, OtherCourse, Rules, journal, picture
+from tuning.panda import Babysitter, OtherCourse, Rules, journal, picture
 from tuning.panda.knobs import as_text
-from tuning.panda.knobs_file import NAME, KnobsFile, value_of
+from tuning.panda.knobs_file import NAME
 from tuning.pictures import pixels, save
 
 BADLY = ClassifierSettings(learning_rate=3.0, sgd_momentum=0.99, use_batch_norm=False)
@@ -55,11 +54,11 @@ class Settings:
     dataset: DataSettings = DataSettings()
     classifier: ClassifierSettings = BADLY
     where: RunSettings = RunSettings()
-    epochs: int = 30
+    epochs: int = 60
     """Passes over the training part, 1 or more; those that are undone come on top."""
     seed: int = 0
     """Seed of the initial weights and of the order of examples, 0 or more."""
-    dropout: float = 0.0
+    dropout: float = 0.1
     """Share of each hidden layer's activations that a step sets to zero, in [0, 1)."""
     weight_decay: float = 0.0
     """Share of each weight that a step takes away, times the learning rate, in [0, 1)."""
@@ -256,9 +255,10 @@ def print_summary(summary, path):
     if summary["ended"].startswith("stopped: going back") and not summary["settings"]["auto"]:
         console.print("let it look for a learning rate itself: the same command with --auto")
     shown = "" if RUNS in path.parents else f' ARGS="--logdir {shlex.quote(str(path))}"'
+    again = shlex.quote(str(path / journal.NAME))
     lines = {
         "what was done": f"{path}/figure.png, {path}/journal.jsonl",
-        "the same again": f"python -m recipes.panda --replay {shlex.quote(f'{path}/{journal.NAME}')}",
+        "the same again": f"python -m recipes.panda --replay {again}",
         "see its curves": f"make tensorboard{shown}",
         "run directory": path,
     }
@@ -266,66 +266,6 @@ def print_summary(summary, path):
         console.print(f"{what}: {how}", soft_wrap=True)
     numbers = {f.name: summary[f.name] for f in dataclasses.fields(Result)[1:]}
     return Result(path, **numbers)
-
-
-@dataclasses.dataclass(frozen=True)
-class SetSettings:
-    """Turns knobs of a training that runs."""
-
-    changes: tyro.conf.Positional[tuple[str, ...]]
-    """Each `knob=value`: learning_rate, momentum, weight_decay, dropout, batch_size; stop=true,
-    snapshot=true, note="a remark for the journal"."""
-    run_directory: Path | None = None
-    """Folder of the run; the latest that has not ended if none is named."""
-
-
-def set_knobs(settings):
-    """Writes the changes into the knobs file, from where the training takes them.
-
-    Args:
-        settings: `SetSettings`.
-
-    Returns:
-        `{knob: value}` as it was accepted.
-
-    Raises:
-        BadInput: No training runs there, or a change cannot be made; nothing was changed.
-    """
-    changes = dict(change_of(text) for text in settings.changes)
-    if not changes:
-        raise BadInput("set must be given knob=value, learning_rate=0.01 say. Received: nothing.")
-    path = settings.run_directory or latest_unfinished("panda")
-    refuse_what_does_not_run(path)
-    try:
-        before, after = KnobsFile(path).set(changes)
-    except BadKnob as error:
-        raise BadInput(f"{error} Nothing was changed.") from None
-    words = [f"{name} {as_text(before[name])} -> {as_text(value)}" for name, value in after.items()]
-    console.print(f"accepted: {', '.join(words)}, from the next step on ({path})", soft_wrap=True)
-    return after
-
-
-def change_of(text):
-    """`(knob, value)` from `knob=value`."""
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise BadInput(f"a change must be knob=value, learning_rate=0.01 say. Received: {text}.")
-    return name.strip(), value if name.strip() == "note" else value_of(value.strip())
-
-
-def refuse_what_does_not_run(path):
-    """A change is for a training that runs, that is, which holds its folder and has its knobs."""
-    start = "Start one with make panda, or go on with an unfinished one with --resume."
-    if path is None:
-        raise BadInput(f"no training is running: {RUNS / 'panda'} has no unfinished run. {start}")
-    if not (path / NAME).exists():
-        raise BadInput(f"run_directory must be of a panda run. Received: {path}, without {NAME}.")
-    try:
-        with files.lock(path):
-            pass
-    except files.InUse:
-        return
-    raise BadInput(f"no training is running in {path}. {start}")
 
 
 if __name__ == "__main__":

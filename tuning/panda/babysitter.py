@@ -296,7 +296,7 @@ class Babysitter:
         self._order()
         self.records.epoch(row, self.curve)
         self.say(self.records.line(row, self.epochs))
-        if not self.best or _loss(row) < _loss(self.best.course.rows[-1]):
+        if not self.best or _worth(row) > _worth(self.best.course.rows[-1]):
             self.best = Snapshot.of(self.program, self.step, self.course)
         if self.guard.is_good(row):
             self.calm += 1
@@ -326,8 +326,10 @@ class Babysitter:
             self.act(entry)
 
 
-def _loss(row):
-    return row.get("val_loss", row["loss"])
+def _worth(row):
+    """What makes an epoch the best: accuracy, of the validation part if there is one, then loss."""
+    accuracy = row.get("val_accuracy", row.get("accuracy", 0.0))
+    return accuracy, -row.get("val_loss", row["loss"])
 
 
 def babysit(model, data, folder, **arguments):

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 
 from tuning import training_state
 
@@ -39,7 +40,7 @@ class Snapshot:
     @classmethod
     def of(cls, program, step, course):
         """Takes a snapshot."""
-        values = [np.array(variable) for variable in program.variables]
+        values = [np.array(tf.convert_to_tensor(v)) for v in program.variables]
         return cls(step, copy.deepcopy(course), values)
 
     def restore(self, program):
@@ -58,7 +59,10 @@ def save(path, program, numbers, snapshots):
         numbers: JSON-like dict that goes along.
         snapshots: `{name: Snapshot}`.
     """
-    arrays = {f"extra/{i}": np.asarray(v) for i, v in enumerate(program.extra_variables)}
+    arrays = {
+        f"extra/{i}": np.array(tf.convert_to_tensor(v))
+        for i, v in enumerate(program.extra_variables)
+    }
     moments = {}
     for name, snapshot in snapshots.items():
         moments[name] = {"step": snapshot.step, "course": dataclasses.asdict(snapshot.course)}
