@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import sklearn.datasets
 
-from layers import BatchNorm, SoftmaxCrossEntropy, SoftmaxHead
+from layers import SoftmaxCrossEntropy, SoftmaxHead
 from tuning.stacked import Data, Grouping, Stack
 from tuning.stacked.lazy_variables import lazy_variables
 
@@ -25,6 +25,8 @@ class Kind:
     batch_size: int = 64
     examples: int | None = None
     """How many of the training part; None: all."""
+    noise: float = 0.0
+    """Share of their labels that are drawn anew."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,13 +39,15 @@ class Run:
     """`{name: [value of each epoch]}`, as `advise` takes them."""
 
 
-def digits(examples=None):
+def digits(examples=None, noise=0.0):
     """`(x, y), (x, y)`: training part and validation part, 1,078 and 359 images."""
     images = sklearn.datasets.load_digits()
     order = np.random.default_rng(0).permutation(len(images.target))
     x, y = (images.data[order] / 16).astype("float32"), images.target[order]
-    training = slice(0, 1078 if examples is None else examples)
-    return (x[training], y[training]), (x[1078:1437], y[1078:1437])
+    number = 1078 if examples is None else examples
+    draw = np.random.default_rng(1)
+    labels = np.where(draw.random(number) < noise, draw.integers(0, 10, number), y[:number])
+    return (x[:number], labels), (x[1078:1437], y[1078:1437])
 
 
 def train(kind, numbers, epochs, units=32, seed=0):
@@ -52,7 +56,7 @@ def train(kind, numbers, epochs, units=32, seed=0):
     Returns:
         List of `Run`.
     """
-    training, validation = (Data(*part) for part in digits(kind.examples))
+    training, validation = (Data(*part) for part in digits(kind.examples, kind.noise))
     keras.utils.set_random_seed(seed)
     with lazy_variables():
         models = [build(kind, each, units) for each in numbers]
@@ -85,12 +89,3 @@ def build(kind, numbers, units=32):
     model = keras.Sequential([*layers, SoftmaxHead(10)])
     model.compile(kind.optimizer(**numbers), SoftmaxCrossEntropy(), metrics=["accuracy"])
     return model
-
-
-KINDS = (
-    Kind(2, BatchNorm),
-    Kind(2, dropout=0.2),
-    Kind(1, batch_size=32),
-    Kind(3, BatchNorm, optimizer=ADAM),
-    Kind(2, optimizer=ADAM),
-)
