@@ -63,11 +63,11 @@ class Settings:
     weight_decay: float = 0.0
     """Share of each weight that a step takes away, times the learning rate, in [0, 1)."""
     auto: bool = False
-    """Act on advice; test learning rates when cutting does not help; fork at a plateau."""
+    """Act on advice; test learning rates when cutting does not help; fork at a standstill."""
     find_learning_rate: bool = False
     """Begin with the learning rate that a range test suggests."""
     fork: bool = False
-    """At the first plateau, try four learning rates side by side and go on with the best."""
+    """At the first standstill, try four learning rates side by side and go on with the best."""
     pause: float = 0.0
     """Seconds to wait after each step, to watch and to turn knobs at leisure, 0 to 60."""
     replay: Path | None = None

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tuning import files
 from tuning.panda import remedies, snapshot
 from tuning.panda.curve import LossCurve
 from tuning.panda.guard import Guard
 from tuning.panda.journal import GUARD, RANGE_TEST, Entry, Journal, OtherCourse
 from tuning.panda.knobs import NUMBERS, checked, shown
 from tuning.panda.live_knobs import LiveKnobs
+from tuning.panda.outcome import Outcome
 from tuning.panda.program import Program, scale_velocity
 from tuning.panda.records import Records
+from tuning.panda.rules import Rules
 from tuning.panda.snapshot import Course, Snapshot
 from tuning.pictures import save
 
@@ -25,43 +26,6 @@ COUNTED = ("step", "retries", "calm", "forks", "ended")
 MEANING = ("dropout", "batch_size")
 """Knobs that change what a training loss means."""
 BY_RULES = (GUARD, RANGE_TEST)
-
-
-@dataclasses.dataclass(frozen=True)
-class Rules:
-    """What the babysitter may do by itself."""
-
-    auto: bool = False
-    """Whether advice is acted on, at a plateau by a fork; and whether a range test is made when
-    cutting the learning rate did not help. Otherwise advice is only told."""
-    find_learning_rate: bool = False
-    """Whether to begin with the learning rate that a range test suggests."""
-    fork: bool = False
-    """Whether to fork at the first plateau even without `auto`."""
-    cut: float = 1 / 3
-    """What the guard multiplies the learning rate by, in (0, 1)."""
-    retries: int = 3
-    """How often it does so until the training has been calm for some epochs, 0 or more."""
-    forks: int = 1
-    """How many forks a training may have with `auto`, 0 or more."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What a training came to; its model has the weights of the best epoch."""
-
-    reason: str
-    """Why it ended."""
-    days: list
-    """One dict for each epoch that was trained, those undone since included."""
-    best: dict | None
-    """The best of them; None if no epoch was good."""
-    entries: list
-    """The journal, a list of `Entry`."""
-    curve: LossCurve
-    """The loss of every step."""
-    seconds: float
-    """Time spent training, in all processes together."""
 
 
 class Babysitter:
@@ -87,6 +51,8 @@ class Babysitter:
         jit_compile=None,
         pause=0.0,
     ):
+        if epochs < 1:
+            raise ValueError(f"epochs must be 1 or more. Received: epochs={epochs}.")
         self.folder = Path(folder)
         self.program = Program(model, data, validation_data, seed, jit_compile)
         self.epochs, self.seed, self.rules, self.say = epochs, seed, rules, say
@@ -140,8 +106,9 @@ class Babysitter:
         self.good = self.haven = Snapshot.of(self.program, 0, self.course)
         entry = self.journal.recorded(0) or self.entry("start", shown(self.knobs), "")
         self.act(entry)
-        if self.rules.find_learning_rate and not self.journal.waiting:
-            self.act(remedies.range_test(self, "before the start"))
+        looks = self.rules.find_learning_rate and not self.journal.waiting
+        if looks and (entry := remedies.range_test(self, "before the start")):
+            self.act(entry)
 
     def _take_up(self):
         numbers, snapshots = snapshot.load(self.folder / snapshot.FILE, self.program)
@@ -330,37 +297,3 @@ def _worth(row):
     """What makes an epoch the best: accuracy, of the validation part if there is one, then loss."""
     accuracy = row.get("val_accuracy", row.get("accuracy", 0.0))
     return accuracy, -row.get("val_loss", row["loss"])
-
-
-def babysit(model, data, folder, **arguments):
-    """Trains one model and watches over it, while knobs can be turned from another terminal.
-
-    - `knobs.toml` in the folder has the learning rate, momentum, weight decay, dropout and batch
-      size; a change counts from the next step on, without a new trace but for the batch size.
-    - A guard sees in the step that shows it that the loss or the gradient explodes, goes back to
-      the last good snapshot and cuts the learning rate.
-    - Advice from the curves is told, and acted on with `auto`.
-    - Every intervention is in `journal.jsonl`. A training that was killed goes on where it was
-      when it is called again, and a journal can be repeated.
-
-    Args:
-        model: Compiled Keras model; its optimiser's learning rate is a number, not a schedule.
-        data: `(x, y)` or `(x, y, sample_weight)`, arrays.
-        folder: Where journal, knobs, curves and checkpoint are; made if it does not exist.
-        **arguments: `validation_data` like `data`, default None; `batch_size`, default 32;
-            `epochs`, default 10; `seed` of the order of examples, default 0; `rules`, `Rules`;
-            `repeat`, entries of a journal to repeat; `events`, an `EventFile`; `say`, a function
-            that is told each line, default `print`; `jit_compile`, whether XLA compiles a step,
-            default unless there are convolutions; `pause`, seconds to wait after each step.
-
-    Returns:
-        An `Outcome`; the model has the weights of the best epoch.
-
-    Raises:
-        tuning.files.InUse: Another process trains in the folder.
-        tuning.panda.OtherCourse: The training does not follow the journal that it is to repeat.
-        ValueError: The model cannot be babysat.
-    """
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with files.lock(folder):
-        return Babysitter(model, data, folder, **arguments).run()

@@ -109,9 +109,9 @@ class Panda(keras.callbacks.Callback):
         return self.entry(GUARD, what, trouble, {"learning_rate": smaller}, back_to=back_to)
 
     def _advise(self):
-        rows = self._course.rows[self._course.rows_before_change :]
-        advice = advise({name: [row[name] for row in rows] for name in rows[-1]}) if rows else []
-        told = "; ".join(each.sentence for each in advice)
+        rows = self._course.rows
+        advice = advise({name: [row[name] for row in rows] for name in rows[-1]})
+        told = " ".join(each.sentence for each in advice)
         if told and told != self._told:
             self.say(f"advice: {told}")
         self._told = told
@@ -129,7 +129,7 @@ class Panda(keras.callbacks.Callback):
     def _act(self, entry):
         """Makes an intervention, after it is in the journal."""
         self._journal.append(entry)
-        optimizer, before = self.model.optimizer, self.knobs
+        optimizer = self.model.optimizer
         if entry.back_to is not None:
             epoch = self._course.epoch
             self._course = self._good.restore(self)
@@ -137,8 +137,6 @@ class Panda(keras.callbacks.Callback):
             self._guard.restore(self._course.guard)
             scale_velocity(optimizer, entry.knobs["learning_rate"] / self.knobs["learning_rate"])
         optimizer.learning_rate = entry.knobs["learning_rate"]
-        if entry.knobs != before:
-            self._course.rows_before_change = len(self._course.rows)
         if entry.snapshot:
             self._keep()
         if entry.stop:

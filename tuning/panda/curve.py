@@ -34,9 +34,9 @@ class LossCurve:
         """The curve, JSON-like."""
         return {
             "stride": self.stride,
-            "steps": self.steps,
-            "losses": self.losses,
-            "block": self._block,
+            "steps": [*self.steps],
+            "losses": [*self.losses],
+            "block": [*self._block],
         }
 
     def _join(self):

@@ -45,6 +45,7 @@ class LiveKnobs:
             self.show(training.knobs)
             return None
         self._taken = content
+        changes = {n: v for n, v in changes.items() if v != training.knobs.get(n)}
         return _entry(training, changes) if changes else None
 
     def show(self, knobs):

@@ -5,10 +5,14 @@ from tuning.panda.fork import fork_and_look
 from tuning.panda.journal import ADVICE, FORK, GUARD, RANGE_TEST
 from tuning.panda.knobs import NUMBERS, as_text
 from tuning.panda.learning_rate_range import find_learning_rate
+from tuning.stacked.errors import NotStackable
 
 FORK_FACTORS = (0.1, 0.3, 1.0, 3.0)
 FORK_STEPS = 200
-PLATEAU = "plateau"
+STANDSTILLS = ("plateau", "oscillation")
+"""Symptoms that a fork is tried against."""
+EPOCHS_TO_SHOW = 5
+"""Epochs that a change has to show what it does before advice is acted on again."""
 
 
 def after_trouble(training, trouble):
@@ -29,7 +33,8 @@ def after_trouble(training, trouble):
     if rules.auto and tried == rules.retries:
         training.haven.restore(training.program)
         why = f"{trouble}; cutting {tried} times did not help"
-        return range_test(training, why, training.haven.step)
+        if entry := range_test(training, why, training.haven.step):
+            return entry
     if tried <= (2 * rules.retries if rules.auto else rules.retries - 1):
         back_to, smaller = training.good.step, rate * rules.cut
         what = f"back to step {back_to}, learning_rate {as_text(rate)} -> {as_text(smaller)}"
@@ -47,12 +52,17 @@ def range_test(training, why, back_to=None):
         back_to: Step of the snapshot that the model has just been put back to, if it was.
 
     Returns:
-        An `Entry`.
+        An `Entry`; None if there is none.
     """
     program, batch_size = training.program, training.knobs["batch_size"]
     training.say("trying learning rates out ...")
-    data = program.data
-    found = find_learning_rate(program.model, data.features, data.labels, batch_size=batch_size)
+    x, y, *weights = program.data.arrays
+    weight = weights[0] if weights else None
+    try:
+        found = find_learning_rate(program.model, x, y, sample_weight=weight, batch_size=batch_size)
+    except ValueError as error:
+        training.say(f"no learning rate was found: {error}")
+        return None
     rate = training.knobs["learning_rate"]
     what = f"learning_rate {as_text(rate)} -> {as_text(found.suggested)}"
     what = what if back_to is None else f"back to step {back_to}, {what}"
@@ -71,24 +81,22 @@ def advised(training):
     Returns:
         An `Entry`, or None.
     """
-    rows = training.course.rows[training.course.rows_before_change :]
-    if not rows:
-        return None
+    rows = training.course.rows
     advice = advise({name: [row[name] for row in rows] for name in rows[-1]})
-    told, training.advice = training.advice, "; ".join(each.sentence for each in advice)
+    told, training.advice = training.advice, " ".join(each.sentence for each in advice)
     if training.advice and training.advice != told:
         training.say(f"advice: {training.advice}")
-    for each in advice:
-        if entry := _taken(training, each):
-            return entry
-    return None
+    if len(rows) - training.course.rows_before_change < EPOCHS_TO_SHOW:
+        return None
+    entries = (_taken(training, each) for each in advice)
+    return next((entry for entry in entries if entry), None)
 
 
 def _taken(training, advice):
     rules = training.rules
     may_fork = training.forks < (rules.forks if rules.auto else rules.fork)
-    if advice.symptom == PLATEAU and may_fork:
-        return _fork_entry(training, advice)
+    if advice.symptom in STANDSTILLS and may_fork and (entry := _fork_entry(training, advice)):
+        return entry
     if not rules.auto or advice.knob is None:
         return None
     if advice.knob == "stop":
@@ -113,7 +121,15 @@ def _fork_entry(training, advice):
         "seed": training.seed,
     }
     training.say("trying four learning rates side by side ...")
-    look = training.look = _look(training, arguments)
+    try:
+        look = training.look = _look(training, arguments)
+        objection = None if look.winner is not None else look.sentence
+    except (ValueError, NotStackable) as error:
+        objection = error
+    if objection:
+        training.say(f"no fork: {objection}")
+        training.forks += 1  # another would end like this one
+        return None
     arguments["winner"] = look.winner
     winner = arguments["variations"][look.winner]
     after = winner["learning_rate"]

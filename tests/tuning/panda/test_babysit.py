@@ -3,15 +3,16 @@ import dataclasses
 import os
 import time
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tests.tuning.panda.models import data, model, weights_of
+from tests.tuning.panda.watched import data, model, weights_of
 from tuning import files
-from tuning.panda import Babysitter, OtherCourse, Rules, babysit, journal
+from tuning.panda import Babysitter, OtherCourse, Rules, babysit, babysitter, journal
 from tuning.panda.knobs_file import KnobsFile
 
 ARGUMENTS = {"batch_size": 32, "epochs": 4, "say": lambda _: None}
@@ -220,11 +221,13 @@ class BabysitTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaises(OtherCourse):
             self.watched("again", self.network(), repeat=wrong)
 
-    @parameterized.parameters(5, 8, 12, 14)
-    def test_a_run_that_ends_anywhere_goes_on_to_the_same_end(self, step):
+    @parameterized.parameters((5, 60), (8, 60), (12, 60), (14, 60), (8, -1), (10, -1), (14, -1))
+    def test_a_run_that_ends_anywhere_goes_on_to_the_same_end(self, step, seconds):
         def end(_):
             raise Interrupted
 
+        between = (babysitter, "SECONDS_BETWEEN_CHECKPOINTS", seconds)  # -1: after each step
+        self.enterContext(mock.patch.object(*between))
         undisturbed = self.network()
         _, outcome = self.watched("undisturbed", undisturbed, self.changes())
         with self.assertRaises(Interrupted):
@@ -259,6 +262,40 @@ class BabysitTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_second_one_in_the_same_folder_is_refused(self):
         with files.lock(self.folder), self.assertRaisesRegex(files.InUse, "in use by process"):
             babysit(model(), data(), self.folder)
+
+    def test_numbers_out_of_range_are_refused(self):
+        for rules in ({"cut": 1.0}, {"retries": -1}, {"forks": -1}):
+            with self.assertRaisesRegex(ValueError, "must be .* Received: "):
+                Rules(**rules)
+        for given in ({"epochs": 0}, {"batch_size": 0}):
+            with self.assertRaisesRegex(ValueError, "must be .* Received: "):
+                babysit(model(), data(), self.folder, **given)
+
+    def test_a_fork_at_a_standstill_goes_on_with_the_winner_and_is_repeated(self):
+        rules = Rules(auto=True)
+        network = model(keras.optimizers.SGD(3.0, momentum=0.5))
+        x, y = data(96)
+        noise = np.random.default_rng(5).permutation(y)  # nothing to learn: it stands still
+        given = {"rules": rules, "epochs": 30, **ARGUMENTS} | {"epochs": 30}
+        validation = (x[:48], noise[:48])
+        outcomes = []
+        for name, repeat in (("run", ()), ("again", None)):
+            folder = self.folder / name
+            folder.mkdir()
+            repeat = journal.read(self.folder / "run/journal.jsonl") if repeat is None else repeat
+            network = model(keras.optimizers.SGD(0.5, momentum=0.5), dropout=0.1)
+            training = Babysitter(
+                network, (x, noise), folder, validation_data=validation, repeat=repeat, **given
+            )
+            outcomes.append(training.run())
+        forks = [entry for entry in outcomes[0].entries if entry.by == "fork"]
+        self.assertLen(forks, 1)
+        self.assertTrue((self.folder / f"run/looks/fork-{forks[0].step}.png").exists())
+        winner = forks[0].fork["variations"][forks[0].fork["winner"]]
+        self.assertEqual(forks[0].knobs["learning_rate"], winner["learning_rate"])
+        self.assertIn("Short looks favour small learning rates", forks[0].why)
+        self.assertEqual(outcomes[0].entries, outcomes[1].entries)
+        self.assertAllClose(curve(self.folder / "run"), curve(self.folder / "again"), rtol=1e-4)
 
     def test_it_is_one_call(self):
         outcome = babysit(model(), data(), self.folder / "new", epochs=2, say=lambda _: None)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tests.tuning.panda.models import data, model, weights_of
+from tests.tuning.panda.watched import data, model, weights_of
 from tuning.panda import Panda, journal
 from tuning.panda.knobs_file import KnobsFile
 

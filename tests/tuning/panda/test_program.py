@@ -3,7 +3,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tests.tuning.panda.models import data, model, weights_of
+from tests.tuning.panda.watched import data, model, weights_of
 from tuning.panda.program import Program
 
 ROWS = np.arange(32, dtype=np.int32)
