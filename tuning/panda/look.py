@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from tuning.pictures import paper
 from tuning.stacked.skeleton import Skeleton
@@ -110,14 +110,16 @@ class Look:
         if self.winner is not None:  # each copy is seen at its best, none hides the others
             lows = np.nanmin(np.where(self._finite, curves, np.inf), axis=0)
             top = max(lows[np.isfinite(lows)].max(), curves[:, self.winner].max())
-            axes.set_yscale("log" if lows.min() > 0 else "linear")
             axes.set_ylim(0.9 * lows.min(), 1.2 * top)
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter(NullFormatter())
+            if lows.min() > 0:
+                axes.set_yscale("log")
+                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.yaxis.set_major_formatter("{x:g}")
+                axes.yaxis.set_minor_formatter(NullFormatter())
         title = f"{len(self.variations)} copies of the model as it was"
         axes.set(xlabel=f"steps since the fork\n{SHORT_LOOK}", ylabel=self._loss, title=title)
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def described(variation):
