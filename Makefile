@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-BENCHMARKS := batch_norm search_quality event_files bookkeeping dashboard stacked
+BENCHMARKS := batch_norm search_quality event_files bookkeeping dashboard stacked panda
 FOLDERS := layers recipes tuning benchmarks tests
 
 help:  ## list the targets

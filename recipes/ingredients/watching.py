@@ -47,7 +47,8 @@ class Watching:
         losses = list(training.curve.losses)
         width = max(10, console.width - 30)
         table.add_row("loss", f"{sparkline(losses, width)} {losses[-1]:.4g}")
-        done = f"epoch {training.course.epoch + 1}/{training.epochs}, step {training.step:,}"
+        epoch = min(training.course.epoch + 1, training.epochs)
+        done = f"epoch {epoch}/{training.epochs}, step {training.step:,}"
         table.add_row("at", done)
         table.add_row("knobs", shown(training.knobs))
         table.add_row("advice", training.advice or "none")

@@ -182,6 +182,32 @@ class PandaTest(tf.test.TestCase, parameterized.TestCase):
         steps = [event.step for event in events.Scalars("loss/training")]
         self.assertEqual(steps, curve(one, "step"))
 
+    def test_a_kill_in_the_middle_of_a_snapshot_leaves_a_run_that_resumes(self):
+        code = (
+            "import os, runpy, signal\n"
+            "synchronise, snapshots = os.fsync, []\n"
+            "def fsync(file):\n"
+            "    snapshots.extend([file] * (os.fstat(file).st_size > 20_000))\n"
+            "    if len(snapshots) == 5:\n"
+            "        os.truncate(file, 10_000)\n"
+            "        os.kill(os.getpid(), signal.SIGKILL)\n"
+            "    synchronise(file)\n"
+            "os.fsync = fsync\n"
+            "runpy.run_module('recipes.panda', run_name='__main__')\n"
+        )
+        flags = [*SMALL_FLAGS, "--epochs", "12", "--run-directory", str(self.run_directory)]
+        killed = subprocess.run(
+            [sys.executable, "-c", code, *flags], cwd=ROOT, text=True, capture_output=True
+        )
+        self.assertEqual(killed.returncode, -signal.SIGKILL)
+        self.assertLen(list(self.run_directory.glob(".checkpoint.npz.*.tmp")), 1)
+        self.assertLen(curve(self.run_directory), 5)
+        for flag, folder in (("--resume", self.run_directory), ("--overwrite", self.folder / "b")):
+            _, errors = self.start("--epochs", "12", flag, run_directory=folder).communicate()
+            self.assertEqual(errors, "")
+        self.assertAllClose(curve(self.run_directory), curve(self.folder / "b"), rtol=1e-4)
+        self.assertEmpty(list(self.run_directory.glob(".*.tmp")))
+
     def test_control_c_leaves_a_run_that_resumes_and_says_how(self):
         process = self.start("--epochs", "300", "--pause", "0.001")
         self.wait(process, lambda: lines_of(self.run_directory, "curves.csv") > 2)

@@ -16,7 +16,7 @@ COLOURS = {
     FORK: "tab:orange",
 }
 MOST_LISTED = 16
-WIDTH_OF_A_LINE = 118
+WIDTH_OF_A_LINE = 160
 
 
 def figure(outcome):
@@ -32,7 +32,7 @@ def figure(outcome):
     """
     changes = [entry for entry in outcome.entries if entry.by in COLOURS]
     told = _told(changes)
-    height = 0.19 * told.count("\n") + 0.4
+    height = 0.165 * told.count("\n") + 0.4
     page = Figure(figsize=(12, 6.4 + height), layout="constrained", facecolor="white")
     top, bottom = page.subfigures(2, 1, height_ratios=(6.4, height))
     loss, accuracy = top.subplots(2, 1, sharex=True, height_ratios=(3, 2))
@@ -42,7 +42,7 @@ def figure(outcome):
         for axes in (loss, accuracy):
             axes.axvline(entry.step, color=COLOURS[entry.by], linewidth=0.9, alpha=0.7)
     _number(loss, changes)
-    bottom.text(0.012, 0.98, told, va="top", fontsize=8, family="monospace")
+    bottom.text(0.012, 0.98, told, va="top", fontsize=7.5, family="monospace")
     return page
 
 
@@ -69,10 +69,14 @@ def _draw_loss(axes, outcome):
     if len(steps):
         is_undone = undone(outcome.entries, steps[-1])[steps]
         kept, lost = np.where(is_undone, np.nan, losses), np.where(is_undone, losses, np.nan)
-        axes.plot(steps, lost, color="0.7", linewidth=1, label="training, undone")
-        axes.plot(steps, kept, color="tab:blue", linewidth=1, label="training")
+        axes.plot(steps, lost, color="0.7", linewidth=1, label="undone")
+        axes.plot(steps, kept, color="tab:blue", linewidth=0.7, alpha=0.45, label="each step")
+    _draw_days(axes, outcome, "loss", "training, day by day")
     _draw_days(axes, outcome, "val_loss", "validation")
     axes.set(ylabel="loss", yscale="log", title=f"What happened to this training: {outcome.reason}")
+    values = [day[name] for day in outcome.days for name in ("loss", "val_loss") if name in day]
+    if lowest := min((value for value in values if value > 0), default=None):
+        axes.set_ylim(bottom=lowest / 3)  # single steps reach far below
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
@@ -89,11 +93,20 @@ def _draw_accuracy(axes, outcome):
 
 
 def _draw_days(axes, outcome, name, label):
+    """Draws one number of each day, those undone pale; a line ends where the training went back."""
+    colour = "tab:orange" if label == "validation" else "tab:blue"
     days = [day for day in outcome.days if name in day]
-    if days:
-        colour = "tab:orange" if label == "validation" else "tab:blue"
-        steps, values = [day["step"] for day in days], [day[name] for day in days]
-        axes.plot(steps, values, color=colour, marker=".", linewidth=1, label=label)
+    is_undone = undone(outcome.entries, max((day["step"] for day in days), default=0))
+    returns = [entry.step for entry in outcome.entries if entry.back_to is not None]
+    for kept in (False, True):
+        steps, values = [], []
+        for day in days:
+            if any(last <= at < day["step"] for at in returns for last in steps[-1:]):
+                steps, values = [*steps, np.nan], [*values, np.nan]
+            if is_undone[day["step"]] != kept:
+                steps, values = [*steps, day["step"]], [*values, day[name]]
+        style = {"alpha": 1.0, "label": label} if kept else {"alpha": 0.3}
+        axes.plot(steps, values, color=colour, marker=".", linewidth=1.2, **style)
 
 
 def _number(axes, changes):

@@ -116,7 +116,8 @@ def _fork_entry(training, advice):
     look = training.look = _look(training, arguments)
     arguments["winner"] = look.winner
     winner = arguments["variations"][look.winner]
-    what = f"learning_rate {as_text(rate)} -> {as_text(winner['learning_rate'])}"
+    after = winner["learning_rate"]
+    what = f"learning_rate {as_text(rate)} -> {as_text(after)}" if after != rate else "as it was"
     why = f"{advice.sentence} {look.sentence}"
     training.draw(f"fork-{training.step}", look)
     return training.entry(FORK, what, why, winner, fork=arguments)
