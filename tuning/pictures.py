@@ -5,6 +5,17 @@ import warnings
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+
+def paper(width, height):
+    """An empty figure with its own white paper, to be read on a dark page too.
+
+    Args:
+        width: Inches.
+        height: Inches.
+    """
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
 def pixels(figure):

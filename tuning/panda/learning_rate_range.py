@@ -1,63 +1,14 @@
 """The learning-rate range test: which learning rates a model, as it is, learns at."""
 
-import dataclasses
-
 import keras
 import numpy as np
 import tensorflow as tf
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from tuning.panda.optimizer_numbers import copy_state, with_numbers
 from tuning.panda.passes import passes
+from tuning.panda.range_test import RangeTest
 from tuning.panda.untouched import untouched
 from tuning.stacked.data import Data
-
-_WINDOW = 5
-"""Steps, an odd number, over which losses are averaged: mini-batches differ in difficulty."""
-_BELOW_LOWEST = 10.0
-"""The suggestion is so many times smaller than the rate at which the loss is lowest."""
-
-
-@dataclasses.dataclass(frozen=True)
-class RangeTest:
-    """What a range test found."""
-
-    suggested: float
-    """The learning rate to train at."""
-    reason: str
-    """Why, in one sentence."""
-    learning_rates: np.ndarray
-    """`(steps,)`, rising."""
-    losses: np.ndarray
-    """`(seeds, steps)`: of each step's mini-batch, before its update; NaN where it diverged."""
-
-    def figure(self):
-        """The picture of the test, a page of its own."""
-        figure = Figure(figsize=(9, 5.5), layout="constrained", facecolor="white")
-        self.draw(figure.subplots())
-        return figure
-
-    def draw(self, axes):
-        """Draws the loss by learning rate, a thin line for each seed, and the suggestion.
-
-        Args:
-            axes: Matplotlib axes.
-        """
-        for losses in self.losses:
-            axes.plot(self.learning_rates, losses, color="0.75", linewidth=0.8)
-        typical = typical_losses(self.losses)
-        axes.plot(self.learning_rates, typical, color="C0", linewidth=2, label="typical of seeds")
-        label = f"suggested: {self.suggested:.3g}"
-        axes.axvline(self.suggested, color="C3", linewidth=2, label=label)
-        finite = typical[np.isfinite(typical)]
-        low, first = finite.min(), finite[0]
-        axes.set_ylim(low - 0.1 * (first - low), first + max(1.0 * (first - low), 0.1 * abs(first)))
-        axes.set_xscale("log")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set(xlabel="learning rate", ylabel="loss of a mini-batch", title="Range test")
-        axes.grid(alpha=0.3)
-        axes.legend()
 
 
 def find_learning_rate(
@@ -111,41 +62,12 @@ def find_learning_rate(
             put_back()
             rows = passes(data, seed, steps * batch_size).reshape(steps, batch_size)
             losses.append(program.losses(rows, rates))
-    losses = np.array(losses)
-    return RangeTest(*_suggestion(rates, losses), rates, losses)
-
-
-def typical_losses(losses):
-    """The loss by step that most seeds agree on.
-
-    Args:
-        losses: `(seeds, steps)`.
-
-    Returns:
-        `(steps,)`: the median over seeds of means over neighbouring steps, NaN after a divergence.
-    """
-    half = _WINDOW // 2
-    padded = np.pad(losses, ((0, 0), (half, half)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW, axis=1)
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.median(windows.mean(axis=-1), axis=0)
-
-
-def _suggestion(rates, losses):
-    """`(learning rate, reason)`."""
-    typical = typical_losses(losses)
-    if not np.isfinite(typical[0]):
+    found = RangeTest(rates, np.array(losses))
+    if not np.isfinite(found.typical[0]):
         raise ValueError(
-            f"model must have a finite loss to begin with. Received: loss={losses[0, 0]}."
+            f"model must have a finite loss to begin with. Received: loss={losses[0][0]}."
         )
-    lowest = int(np.nanargmin(np.where(np.isfinite(typical), typical, np.nan)))
-    suggested = float(rates[lowest] / _BELOW_LOWEST)
-    reason = (
-        f"In {losses.shape[1]} steps at rising rates, {len(losses)} times, the loss fell from "
-        f"{typical[0]:.3g} to {typical[lowest]:.3g} at {rates[lowest]:.2g} and rose beyond: "
-        f"{suggested:.2g} is a {_BELOW_LOWEST:.0f}th of that."
-    )
-    return suggested, reason
+    return found
 
 
 class _Program:

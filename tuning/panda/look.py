@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
+from tuning.pictures import paper
 from tuning.stacked.skeleton import Skeleton
 from tuning.stacked.template import Template
 from tuning.stacked.treatments import Treatments
@@ -38,11 +39,14 @@ class Look:
 
         A copy that diverged at any time is none, even if its loss is a number again.
         """
-        finite = np.ones(len(self.variations), bool)
-        for name in {"loss", self.objective}:
-            finite &= np.isfinite(self.curves[name]).all(axis=0)
+        finite = self._finite.all(axis=0)
         ends = np.where(finite, self.curves[self.objective][-1], np.inf)
         return int(np.argmin(ends)) if finite.any() else None
+
+    @property
+    def _finite(self):
+        """`(looks, copies)`: where all losses are numbers."""
+        return np.isfinite(self.curves["loss"]) & np.isfinite(self.curves[self.objective])
 
     @property
     def sentence(self):
@@ -86,7 +90,7 @@ class Look:
 
     def figure(self):
         """The curves on a page of their own."""
-        figure = Figure(figsize=(9, 5.5), layout="constrained", facecolor="white")
+        figure = paper(9, 5.5)
         self.draw(figure.subplots())
         return figure
 
@@ -96,21 +100,26 @@ class Look:
         Args:
             axes: Matplotlib axes.
         """
-        curves = self.curves[self.objective]
-        finite = np.where(np.isfinite(curves), curves, np.nan)
+        curves = np.where(self._finite, self.curves[self.objective], np.nan)
         shades = colormaps["viridis"](np.linspace(0, 0.9, len(self.variations)))
         for copy, variation in enumerate(self.variations):
-            wins = copy == self.winner
-            label = described(variation) + (" (winner)" if wins else "")
+            wins, fails = copy == self.winner, not self._finite[:, copy].all()
+            label = described(variation) + " (winner)" * wins + " (diverged)" * fails
             style = {"linewidth": 3.5 if wins else 1.5, "color": shades[copy]}
-            axes.plot(self.steps, finite[:, copy], label=label, marker="o", markersize=4, **style)
-        if self.winner is not None:  # a copy that diverges must not hide the others
-            best = curves[:, self.winner]
-            axes.set_ylim(0.9 * best.min(), max(1.05 * best.max(), 2 * np.nanmedian(finite)))
+            axes.plot(self.steps, curves[:, copy], label=label, marker="o", markersize=4, **style)
+        if self.winner is not None:  # each copy is seen at its best, none hides the others
+            lows = np.nanmin(np.where(self._finite, curves, np.inf), axis=0)
+            top = max(lows[np.isfinite(lows)].max(), curves[:, self.winner].max())
+            axes.set_ylim(0.9 * lows.min(), 1.2 * top)
+            if lows.min() > 0:
+                axes.set_yscale("log")
+                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.yaxis.set_major_formatter("{x:g}")
+                axes.yaxis.set_minor_formatter(NullFormatter())
         title = f"{len(self.variations)} copies of the model as it was"
         axes.set(xlabel=f"steps since the fork\n{SHORT_LOOK}", ylabel=self._loss, title=title)
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def described(variation):

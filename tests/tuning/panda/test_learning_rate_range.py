@@ -106,6 +106,14 @@ class FindLearningRateTest(tf.test.TestCase, parameterized.TestCase):
         self.assertBetween(with_them.suggested, 1e-3, 1.0)
         self.assertTrue(math.isfinite(pixels(with_them.figure()).mean()))
 
+    def test_for_a_model_that_has_learnt_all_the_edge_is_where_the_loss_rises(self):
+        (x, y), _ = digits(300)
+        model = build(Kind(2), {"learning_rate": 0.1, "momentum": 0.9})
+        model.fit(x, y, batch_size=64, epochs=60, verbose=0)
+        found = find_learning_rate(model, x, y)
+        self.assertBetween(found.suggested, 1e-3, 0.3)
+        self.assertRegex(found.reason, "the loss did not fall clearly from .* and rose beyond")
+
     def test_several_seeds_are_one_program(self):
         calls = []
 
