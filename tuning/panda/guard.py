@@ -99,10 +99,11 @@ class Guard:
         for name, value in row.items():
             if not math.isfinite(value):
                 return f"the epoch's {name} is {value}"
-        if self._lost(row) > LOST_SHARE:
+        lower, _ = _losses(row)
+        if self._lost(lower) > LOST_SHARE:
             return (
-                f"the epoch's loss rose to {row['loss']:.4g} from"
-                f" {min(self._best, self._first):.4g}: {self._lost(row):.0%} of the first loss,"
+                f"the epoch's loss rose to {lower:.4g} from"
+                f" {min(self._best, self._first):.4g}: {self._lost(lower):.0%} of the first loss,"
                 f" {self._first:.4g}, came back"
             )
         self._best = min(self._best, row["loss"])
@@ -110,11 +111,11 @@ class Guard:
 
     def is_good(self, row):
         """Whether the end of an epoch is a moment to come back to."""
-        return self._lost(row) < GOOD_SHARE and not self._zeros.any()
+        return self._lost(_losses(row)[1]) < GOOD_SHARE and not self._zeros.any()
 
-    def _lost(self, row):
+    def _lost(self, loss):
         best = min(self._best, self._first)
-        return (row["loss"] - best) / self._first if self._first > 0 else 0.0
+        return (loss - best) / self._first if self._first > 0 else 0.0
 
     def forget_best(self):
         """Compares later epochs with each other only: what a loss means has changed."""
@@ -140,3 +141,12 @@ class Guard:
         count = len(self.names)
         self._lived = np.array(state.get("lived", [False] * count), bool)
         self._zeros = np.array(state.get("zeros", [0] * count), int)
+
+
+def _losses(row):
+    """The lower and the higher of an epoch's loss and of the loss at its end, where it is known.
+
+    The one is from before the last updates, and a single unlucky batch can raise it; the other
+    depends on batch norm's averages. Both are high where something is wrong, low where all is well.
+    """
+    return sorted((row["loss"], row.get("loss_inference", row["loss"])))
