@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-BENCHMARKS := batch_norm search_quality event_files bookkeeping dashboard stacked
+BENCHMARKS := batch_norm search_quality event_files bookkeeping dashboard stacked panda
 FOLDERS := layers recipes tuning benchmarks tests
 
 help:  ## list the targets
@@ -37,6 +37,9 @@ search: $(VENV)/installed  ## tune the classifier's hyperparameters
 
 caviar: $(VENV)/installed  ## train 256 settings at once and compare them
 	$(BIN)/python -m recipes.search --trials 256 --epochs 20 $(ARGS)
+
+panda: $(VENV)/installed  ## watch one training that begins badly and is brought home; ARGS="--no-auto" only advises
+	$(BIN)/python -m recipes.panda --auto $(ARGS)
 
 predict: $(VENV)/installed  ## predict with a trained model: ARGS="--model runs/.../model.keras --input new.csv"
 	$(BIN)/python -m recipes.predict $(ARGS)
@@ -83,4 +86,4 @@ clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install train search caviar predict analysis claims tensorboard pictures bench stress test lint format clean
+.PHONY: help install train search caviar panda predict analysis claims tensorboard pictures bench stress test lint format clean
