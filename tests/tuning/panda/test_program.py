@@ -4,7 +4,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tests.tuning.panda.watched import data, model, weights_of
-from tuning.panda.program import Program
+from tuning.panda.program import Program, scale_velocity
 
 ROWS = np.arange(32, dtype=np.int32)
 OPTIMIZERS = {
@@ -64,6 +64,17 @@ class ProgramTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(weights_of(ours), weights_of(theirs), atol=2e-6)
         self.assertGreater(np.abs(weights_of(ours) - weights_of(unturned)).max(), 1e-4)
         self.assertEqual(programs[0].traces, 1)
+
+    @parameterized.parameters(("sgd", 0.25), ("rmsprop", 0.25), ("adam", 1.0))
+    def test_a_cut_counts_for_remembered_updates_where_they_contain_the_rate(self, name, share):
+        optimizer = OPTIMIZERS[name]()
+        program = Program(model(optimizer), data())
+        program.step(ROWS)
+        velocity = getattr(optimizer, "momentums" if name == "sgd" else "_momentums")[0]
+        before = np.array(velocity)
+        scale_velocity(optimizer, 0.25)
+        self.assertAllClose(velocity, share * before)
+        self.assertGreater(np.abs(before).max(), 0)
 
     def test_a_batch_size_is_traced_once(self):
         program = Program(model(), data())
