@@ -8,7 +8,7 @@ hundredth at least.
 
     python -m recipes.claims.learned_gamma_beta
 
-Takes half a minute on two cores. Source: Ioffe & Szegedy (2015), "Batch Normalization", section 3.
+Takes a minute on two cores. Source: Ioffe & Szegedy (2015), "Batch Normalization", section 3.
 """
 
 import dataclasses

@@ -11,7 +11,7 @@ Expected is what the objection says, each by a tenth at least.
 
     python -m recipes.claims.random_shifts
 
-Takes half a minute on two cores. Source: Santurkar, Tsipras, Ilyas & Madry (2018), "How Does Batch
+Takes a minute on two cores. Source: Santurkar, Tsipras, Ilyas & Madry (2018), "How Does Batch
 Normalization Help Optimization?", section 2.1, https://arxiv.org/abs/1805.11604.
 """
 

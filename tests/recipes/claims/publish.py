@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-COLOURS = 64
+COLOURS = 256
 
 
 def publish(run_directory, repository):
@@ -24,7 +24,7 @@ def publish(run_directory, repository):
     pictures = repository / "pictures/claims"
     pictures.mkdir(parents=True, exist_ok=True)
     for path in sorted(run_directory.glob("*/figure.png")):
-        small = Image.open(path).convert("RGB").quantize(COLOURS)
+        small = Image.open(path).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
         small.save(pictures / f"{path.parent.name}.png", optimize=True)
     text = (run_directory / "claims.md").read_text()
     linked = re.sub(r"\]\((\w+)/figure\.png\)", r"](../../pictures/claims/\1.png)", text)
