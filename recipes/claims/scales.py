@@ -10,7 +10,8 @@ networks by learning rate and by momentum, with the best of a few draws on each 
 shares of draws, against arithmetic; the memory, as the mean age of what is left of an impulse in
 `layers.move_average`, where the newest value has age 1, against the sum of the geometric series;
 and the best loss of four draws on the wrong scale less that of four on the right one, which should
-be no less than 0.
+be no less than 0. It is not where the best values lie at the end that a linear scale prefers, as
+they do for Momentum's learning rate with batch norm: the picture shows how far the good range goes.
 
     python -m recipes.claims.scales
 
