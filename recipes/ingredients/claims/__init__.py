@@ -2,6 +2,7 @@
 
 from recipes.ingredients.claims.check import NO, UNCERTAIN, YES, Check, Expected
 from recipes.ingredients.claims.conduct import Result, conduct
+from recipes.ingredients.claims.draws import drawn
 from recipes.ingredients.claims.examples import flat_examples, raw_examples
 from recipes.ingredients.claims.losses import LossTable, loss_table, losses_of
 from recipes.ingredients.claims.measured import Measured, mean_of, ratio_of, share_of, worst_of
@@ -23,6 +24,7 @@ __all__ = [
     "SideBySide",
     "book",
     "conduct",
+    "drawn",
     "flat_examples",
     "loss_table",
     "losses_of",
