@@ -6,8 +6,8 @@ the logarithm of 1 - beta does the same.
 
 You will see the loss of trained networks by learning rate and by momentum, drawn on a linear and on
 the right scale. Measured is the best loss of four draws on the linear scale less that of four on
-the right one, which should be no less than 0. It is not where the best values lie at the end that a
-linear scale prefers, as they do for Momentum's learning rate with batch norm.
+the right one, which should be no less than 0. It need not be where the best values lie at the end
+that a linear scale prefers, as Momentum's learning rates with batch norm do.
 
     python -m recipes.claims.right_scale
 
