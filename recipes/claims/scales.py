@@ -178,7 +178,7 @@ def draw(found):
         memories.plot(np.arange(1, len(response) + 1), response / response[0], label=label)
     memories.set(xscale="log", xlabel="age [values]", ylabel="what is left, relative")
     memories.set_title("What an average remembers", fontsize=10)
-    memories.legend(fontsize=8)
+    figure.legend(handles=memories.get_lines(), loc="outside lower right", ncols=len(BETAS))
     return figure
 
 
