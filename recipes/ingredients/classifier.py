@@ -71,7 +71,7 @@ class ClassifierSettings:
             _require(self.batch_size >= 2, "batch_size", needed, self.batch_size)
 
 
-def build_classifier(settings, input_shape, class_names, steps_per_epoch):
+def build_classifier(settings, input_shape, class_names, steps_per_epoch, dropout=None):
     """Builds and compiles a classifier.
 
     Args:
@@ -79,6 +79,7 @@ def build_classifier(settings, input_shape, class_names, steps_per_epoch):
         input_shape: Shape of one example's features.
         class_names: Name of each class, class 0 first.
         steps_per_epoch: Mini-batches an epoch, which the learning-rate decay counts in.
+        dropout: Rate of a dropout layer after each hidden one, in [0, 1); None: no such layers.
 
     Returns:
         A compiled `keras.Model` with the metric `accuracy`.
@@ -98,6 +99,7 @@ def build_classifier(settings, input_shape, class_names, steps_per_epoch):
             hidden_units=settings.hidden_units,
             hidden_layers=settings.hidden_layers,
             use_batch_norm=settings.use_batch_norm,
+            dropout=dropout,
         )
         model.compile(
             optimizer=_optimizer(settings, steps_per_epoch),

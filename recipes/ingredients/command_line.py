@@ -16,8 +16,8 @@ console = Console(
 )
 
 
-def run(main, settings_type):
-    """Runs a recipe from `sys.argv` and leaves the process with its exit code.
+def run(main, settings_type, arguments=None):
+    """Runs a recipe from the command line and leaves the process with its exit code.
 
     0 done; 1 failed while running; 2 bad input (one line, no traceback); 130 interrupted by Ctrl-C.
     An exception that nobody expected keeps its traceback: it is a defect of ours.
@@ -25,11 +25,12 @@ def run(main, settings_type):
     Args:
         main: Function from settings to a result.
         settings_type: Frozen dataclass; a docstring under each field is the help of its flag.
+        arguments: List of strings; those of `sys.argv` if None.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a terminal may lack the letters of a class's name
     try:
-        main(parse(settings_type, sys.argv[1:]))
+        main(parse(settings_type, sys.argv[1:] if arguments is None else arguments))
     except BadInput as error:
         _leave(2, error)
     except (RunFailed, OSError) as error:

@@ -5,7 +5,7 @@ import keras
 from layers import BatchNorm, SoftmaxHead
 
 
-def mlp(input_shape, class_names, *, hidden_units, hidden_layers, use_batch_norm):
+def mlp(input_shape, class_names, *, hidden_units, hidden_layers, use_batch_norm, dropout=None):
     """Builds a classifier of dense layers; z = W a, BatchNorm(z), ReLU, and a SoftmaxHead.
 
     The bias is left out where batch norm follows: the subtraction of the mean would cancel it.
@@ -16,6 +16,8 @@ def mlp(input_shape, class_names, *, hidden_units, hidden_layers, use_batch_norm
         hidden_units: Units of each hidden layer, 1 or more.
         hidden_layers: Number of hidden layers, 0 or more (0: softmax regression).
         use_batch_norm: Whether each hidden layer normalises its z.
+        dropout: Share of each hidden layer's activations that training sets to zero, in [0, 1);
+            None leaves the layers that do so out.
 
     Returns:
         An uncompiled `keras.Model` from `(batch, *input_shape)` to `(batch, classes)`.
@@ -26,5 +28,6 @@ def mlp(input_shape, class_names, *, hidden_units, hidden_layers, use_batch_norm
         a = keras.layers.Dense(hidden_units, use_bias=not use_batch_norm)(a)
         a = BatchNorm(momentum=0.9, debias=True)(a) if use_batch_norm else a
         a = keras.layers.ReLU()(a)
+        a = a if dropout is None else keras.layers.Dropout(dropout)(a)
     outputs = SoftmaxHead(len(class_names), class_names=class_names)(a)
     return keras.Model(inputs, outputs, name="mlp")

@@ -27,6 +27,7 @@ OWN_FILES = (
     *("settings.json", "summary.json", "curves.csv", "trials.csv", "checkpoint.npz"),
     *("model.keras", "figure.png", "tensorboard", "trials", "analysis"),
     *("claims.json", "claims.md"),
+    *("journal.jsonl", "knobs.toml", ".knobs.toml.lock", "looks"),
 )
 
 
@@ -127,6 +128,13 @@ def open_run(recipe, where, identity):
 
 def _folder_of(recipe):
     return RUNS.joinpath(*recipe.split("."))
+
+
+def latest_unfinished(recipe):
+    """`Path` of the latest run of a recipe that has not ended, whatever its settings, or None."""
+    begun = sorted(_folder_of(recipe).glob("*/settings.json"), reverse=True)
+    paths = [settings.parent for settings in begun]
+    return next((path for path in paths if not (path / "summary.json").exists()), None)
 
 
 def _new_path(recipe):

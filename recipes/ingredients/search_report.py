@@ -25,8 +25,8 @@ def advice(best, space, trials, importances):
         each.name for each in importances if not isinstance(space[each.name].range, Choices)
     ]:
         low, high = (end(trial.values[name] for trial in top) for end in (min, max))
-        if low < high:
-            ends = [f"{end:.4g}" if isinstance(end, float) else str(end) for end in (low, high)]
+        ends = [f"{end:.4g}" if isinstance(end, float) else str(end) for end in (low, high)]
+        if ends[0] != ends[1]:
             flag = f"--{name.replace('_', '-')} {':'.join(ends)}"
             return [
                 *sentences,

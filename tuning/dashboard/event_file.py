@@ -80,14 +80,27 @@ class EventFile:
         self._add_scalars(step, values)
         self.flush()
 
+    def curve(self, tag, points):
+        """Writes points of one curve and makes them visible; leaves out what is not finite.
+
+        Args:
+            tag: Name of the curve.
+            points: List of `(step, number)`, steps rising.
+        """
+        if points:
+            self._forget_from(points[0][0])
+        for step, value in points:
+            self._add_scalars(step, {tag: value})
+        self.flush()
+
+    def text(self, tag, markdown, step=0):
+        """Writes a text, shown as Markdown."""
+        self._add(events.text(tag, markdown, step))
+        self.flush()
+
     def image(self, tag, pixels, step=0):
         """Writes a picture: `(height, width, 3 or 4)`, uint8."""
         self._add(events.image(tag, pixels, step))
-        self.flush()
-
-    def text(self, tag, markdown):
-        """Writes a text, which is shown as Markdown."""
-        self._add(events.text(tag, markdown))
         self.flush()
 
     def end(self, status):

@@ -103,11 +103,11 @@ def is_finite(value):
     return value is not None and abs(value) <= LARGEST
 
 
-def text(tag, markdown):
+def text(tag, markdown, step=0):
     """A text that is shown as Markdown."""
     content = tensor_util.make_tensor_proto(np.array(markdown.encode(), object))
     about = text_metadata.create_summary_metadata(display_name=None, description="")
-    return _event(0, summary_pb2.Summary.Value(tag=tag, metadata=about, tensor=content))
+    return _event(step, summary_pb2.Summary.Value(tag=tag, metadata=about, tensor=content))
 
 
 def image(tag, pixels, step):

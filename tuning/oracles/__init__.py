@@ -6,6 +6,7 @@ from tuning.oracles.coarse_to_fine import CoarseToFineOracle
 from tuning.oracles.given import GivenOracle
 from tuning.oracles.grid import GridOracle, grid_levels
 from tuning.oracles.hyperband import HyperbandOracle
+from tuning.oracles.in_memory import search_in_memory
 from tuning.oracles.persistent import Persistent
 from tuning.oracles.quasi_random import QuasiRandomOracle
 from tuning.oracles.random import RandomOracle
@@ -23,5 +24,6 @@ __all__ = [
     "RandomOracle",
     "Reliable",
     "grid_levels",
+    "search_in_memory",
     "tier_budgets",
 ]

@@ -3,6 +3,7 @@
 from recipes.ingredients.claims.check import NO, UNCERTAIN, YES, Check, Expected
 from recipes.ingredients.claims.conduct import Result, conduct
 from recipes.ingredients.claims.examples import flat_examples, raw_examples
+from recipes.ingredients.claims.losses import LossTable, loss_table, losses_of
 from recipes.ingredients.claims.measured import Measured, mean_of, ratio_of, share_of, worst_of
 from recipes.ingredients.claims.race import Race, RaceSettings, race, seeded
 from recipes.ingredients.claims.report import book, markdown, numbers_of, verdicts
@@ -14,6 +15,7 @@ __all__ = [
     "YES",
     "Check",
     "Expected",
+    "LossTable",
     "Measured",
     "Race",
     "RaceSettings",
@@ -22,6 +24,8 @@ __all__ = [
     "book",
     "conduct",
     "flat_examples",
+    "loss_table",
+    "losses_of",
     "markdown",
     "mean_of",
     "numbers_of",

@@ -86,6 +86,24 @@ class EventFileTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(end.status, api_pb2.STATUS_SUCCESS)
         self.assertLen(list(self.folder.iterdir()), 1)
 
+    def test_a_curve_and_texts_are_read_back_by_their_steps(self):
+        with EventFile(self.folder) as events:
+            events.curve("loss/step", [(2, 2.5), (4, float("nan")), (6, 1.5)])
+            events.curve("loss/step", [])
+            for step in (3, 5):
+                events.text("journal", f"step {step}", step)
+        accumulator = read_back(self.folder)
+        points = [(event.step, event.value) for event in accumulator.Scalars("loss/step")]
+        self.assertEqual(points, [(2, 2.5), (6, 1.5)])
+        texts = [(e.step, e.tensor_proto.string_val[0]) for e in accumulator.Tensors("journal")]
+        self.assertEqual(texts, [(3, b"step 3"), (5, b"step 5")])
+
+    def test_a_curve_that_comes_again_replaces_what_was_there(self):
+        EventFile(self.folder).curve("loss/step", [(1, 3.0), (2, 2.0), (3, 1.0)])
+        EventFile(self.folder).curve("loss/step", [(2, 5.0), (3, 4.0)])
+        points = [(e.step, e.value) for e in read_back(self.folder).Scalars("loss/step")]
+        self.assertEqual(points, [(1, 3.0), (2, 5.0), (3, 4.0)])
+
     def test_pictures_are_read_back(self):
         with EventFile(self.folder) as events:
             events.image("picture", np.zeros((3, 5, 4), np.uint8))
