@@ -84,17 +84,16 @@ def network(features, classes, hidden_units, norm, rate):
     return model
 
 
-def measure(settings, norm=batch_norm):
-    """Trains networks with and without `norm`.
+def measure(settings):
+    """Trains networks with and without batch norm.
 
     Args:
         settings: `Settings`.
-        norm: Makes the layer before each sigmoid. Default `batch_norm`.
 
     Returns:
         `{"without", "with": (race, percentiles)}`, as `trained` returns them.
     """
-    return {"without": trained(settings, None), "with": trained(settings, norm)}
+    return {"without": trained(settings, None), "with": trained(settings, batch_norm)}
 
 
 def trained(settings, norm):

@@ -70,18 +70,16 @@ class ShiftedBatchNorm(keras.layers.Layer):
         return outputs * factor + self.shift * (2 * tf.convert_to_tensor(draws[1]) - 1)
 
 
-def measure(settings, norm=batch_norm, shifted=ShiftedBatchNorm):
+def measure(settings):
     """Trains three kinds of network.
 
     Args:
         settings: `Settings`.
-        norm: Makes batch norm. Default `batch_norm`.
-        shifted: Makes batch norm with shifts. Default `ShiftedBatchNorm`.
 
     Returns:
         For each kind what `recipes.claims.covariate_shift.trained` returns.
     """
-    kinds = {"without": None, "with": norm, "with shifts after": shifted}
+    kinds = {"without": None, "with": batch_norm, "with shifts after": ShiftedBatchNorm}
     return {name: trained(settings, kind) for name, kind in kinds.items()}
 
 
