@@ -94,9 +94,13 @@ class Gathering:
 
     def _pays(self, key, group, trials):
         """Whether compiling saves more than it costs, for so many trials."""
+        return trials * self._uses(key, group) > WORTH_COMPILING
+
+    def _uses(self, key, group):
+        """How often the training of one trial uses a weight."""
         _, batch_size, first_epoch, last_epoch = key
         steps = (last_epoch - first_epoch) * math.ceil(self._examples / batch_size)
-        return trials * steps * uses_of_weights(group.skeletons[0]) > WORTH_COMPILING
+        return steps * uses_of_weights(group.skeletons[0])
 
     def _stack(self, group, members, places, pays):
         group.widths = self._grouping.widths_of(group)
@@ -104,13 +108,16 @@ class Gathering:
         return Gathered(group, members, max(places, len(group)) if jit_compile else 1, jit_compile)
 
     def rest(self):
-        """The stacks that have not become full; neighbours wait for no common program.
+        """The stacks that have not become full.
 
         Returns:
-            List of `Gathered`.
+            List of `Gathered`, long ones first, so that threads end at about the same time;
+            neighbours wait for no common program.
         """
+        waiting = [(key, *gathered) for key, gathered in self._waiting.items()]
+        waiting.sort(key=lambda each: -len(each[1]) * self._uses(*each[:2]))
         by_program = {}
-        for key, (group, members) in self._waiting.items():
+        for key, group, members in waiting:
             stack = self._stack(group, members, *self._rest_of(key, group))
             by_program.setdefault(group.key, []).append(stack)
         self._waiting = {}

@@ -88,12 +88,17 @@ class GatheringTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_neighbours_in_the_rest_are_different_programs(self):
         gathering = self.gathering()
-        for batch_size in (4, 8):
+        for batch_size in (8, 4):
             self.add(gathering, [member_of(4, depth, batch_size) for depth in (1, 1, 2, 2)])
-        keys = [stack.group.key for stack in gathering.rest()]
+        stacks = gathering.rest()
+        keys = [stack.group.key for stack in stacks]
         self.assertLen(keys, 4)
         self.assertNotEqual(keys[0], keys[1])
         self.assertNotEqual(keys[2], keys[3])
+        batch_sizes = [stack.group.batch_size for stack in stacks]
+        self.assertEqual(batch_sizes, [4, 4, 8, 8], "small batches take longest")
+        depths = [len(stack.group.models[0].layers) for stack in stacks]
+        self.assertEqual(depths, [3, 2, 3, 2])
 
     def test_the_widths_of_a_stack_are_settled_when_it_is_handed_out(self):
         gathering = self.gathering()
