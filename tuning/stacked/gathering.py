@@ -100,7 +100,7 @@ class Gathering:
         """How often the training of one trial uses a weight."""
         _, batch_size, first_epoch, last_epoch = key
         steps = (last_epoch - first_epoch) * math.ceil(self._examples / batch_size)
-        return steps * uses_of_weights(group.skeletons[0])
+        return steps * uses_of_weights(group.skeletons[0], self._grouping.widths_of(group))
 
     def _stack(self, group, members, places, pays):
         group.widths = self._grouping.widths_of(group)
@@ -132,15 +132,17 @@ class Gathering:
         return places if filled_up else len(group), pays
 
 
-def uses_of_weights(skeleton):
-    """How many weights a model has, those of a convolution once for each place of its output.
+def uses_of_weights(skeleton, widths):
+    """How many weights a template has, those of a convolution once for each place of its output.
 
     Args:
-        skeleton: `Skeleton`.
+        skeleton: `Skeleton` of one of its models.
+        widths: `{place: width}` of the template.
     """
     uses = 0
     for node in skeleton.nodes:
         weights = getattr(node.operation, "trainable_variables", ())
         positions = math.prod(size or 1 for size in (node.shape or ())[1:-1])
         uses += positions * sum(math.prod(weight.shape) for weight in weights)
-    return uses
+    growth = max([widths[place] / skeleton.widths[place] for place in widths], default=1.0)
+    return growth**2 * uses

@@ -138,14 +138,17 @@ class GatheringTest(tf.test.TestCase, parameterized.TestCase):
     def test_weights_of_dense_layers_and_of_convolutions(self):
         self.add(gathering := self.gathering(), [member_of(5)])
         (rest,) = gathering.rest()
-        self.assertEqual(uses_of_weights(rest.group.skeletons[0]), 6 * 5 + 5 + 5 * 3 + 3)
+        self.assertEqual(uses_of_weights(rest.group.skeletons[0], {}), 6 * 5 + 5 + 5 * 3 + 3)
+        (place,) = rest.group.widths
+        padded = uses_of_weights(rest.group.skeletons[0], {place: 10})
+        self.assertEqual(padded, 4 * uses_of_weights(rest.group.skeletons[0], {}))
         inputs = keras.Input((8, 8, 1))
         layers = keras.layers.Conv2D(4, 3, padding="same"), keras.layers.GlobalMaxPooling2D()
         model = keras.Sequential([inputs, *layers])
         model.compile("sgd", "mse")
         grouping = Grouping(Data(np.zeros((4, 8, 8, 1)), np.zeros((4, 4))))
         ((group,), _) = grouping.group([model], [4])
-        self.assertEqual(uses_of_weights(group.skeletons[0]), 64 * (9 * 4 + 4))
+        self.assertEqual(uses_of_weights(group.skeletons[0], {}), 64 * (9 * 4 + 4))
 
 
 if __name__ == "__main__":
