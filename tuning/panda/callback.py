@@ -55,16 +55,22 @@ class Panda(keras.callbacks.Callback):
         return Entry(self._step, self._course.epoch + 1, by, what, why, knobs, **more)
 
     def on_train_begin(self, logs=None):  # noqa: ARG002
-        """Takes the first snapshot and shows the knobs."""
+        """Opens the journal; takes the first snapshot, unless the model waits for data."""
         refuse_schedule(self.model.optimizer)
-        self.model.optimizer.build(self.model.trainable_variables)
         folder = Path(self.folder)
         folder.mkdir(parents=True, exist_ok=True)
         self._journal = Journal(folder / "journal.jsonl")
         self._journal.went_through(len(self._journal.waiting))
         self._live = LiveKnobs(folder, self._journal, self.say)
         self._guard, self._course, self._step, self._tried = Guard([]), Course(), 0, 0
-        self._good, self._told = Snapshot.of(self, 0, self._course), ""
+        self._good, self._told = None, ""
+        if self.model.built:
+            self._start()
+
+    def _start(self):
+        """Takes the first snapshot and shows the knobs."""
+        self.model.optimizer.build(self.model.trainable_variables)
+        self._good = Snapshot.of(self, self._step, self._course)
         self._act(self.entry("start", f"learning_rate {as_text(self.knobs['learning_rate'])}", ""))
 
     def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
@@ -73,7 +79,7 @@ class Panda(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
         """Does what a person wants."""
-        if self._live.is_new() and (entry := self._live.wanted(self)):
+        if self._good and self._live.is_new() and (entry := self._live.wanted(self)):
             self._act(entry)
 
     def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
@@ -81,6 +87,8 @@ class Panda(keras.callbacks.Callback):
         if not self._step:
             self._guard.begin(logs["loss"])
         self._step += 1
+        if not self._good:  # `fit` has built the model in its first step
+            self._start()
 
     def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
         """Guards, then advises."""

@@ -59,6 +59,23 @@ class CallbackTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(weights_of(ours), weights_of(theirs))
         self.assertEqual([entry.by for entry in self.entries()], ["start"])
 
+    def test_a_model_that_waits_for_data_is_watched_from_its_first_step_on(self):
+        def waiting():
+            network = keras.Sequential([keras.layers.Dense(4, "relu"), keras.layers.Dense(3)])
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            network.compile(keras.optimizers.SGD(0.05, 0.9), loss, metrics=["accuracy"])
+            return network
+
+        keras.utils.set_random_seed(1)
+        ours = waiting()
+        self.fit(ours, AtBatch(3, self.set(learning_rate=0.01)))
+        keras.utils.set_random_seed(1)
+        theirs = waiting()
+        turn = AtBatch(3, lambda network: setattr(network.optimizer, "learning_rate", 0.01))
+        theirs.fit(*data(), batch_size=32, shuffle=False, epochs=4, verbose=0, callbacks=[turn])
+        self.assertAllEqual(weights_of(ours), weights_of(theirs))
+        self.assertEqual([(e.step, e.by) for e in self.entries()], [(1, "start"), (3, "person")])
+
     def test_the_learning_rate_changes_the_next_update(self):
         ours, theirs = model(), model()
         self.fit(ours, AtBatch(4, self.set(learning_rate=0.5, note="faster")))
@@ -117,6 +134,21 @@ class CallbackTest(tf.test.TestCase, parameterized.TestCase):
         for variable, value in zip(after, held["before"], strict=True):
             if variable.path != "adam/learning_rate":
                 self.assertAllEqual(variable, value)
+
+    def test_going_back_makes_the_velocity_that_of_the_new_learning_rate(self):
+        network, held = model(keras.optimizers.SGD(0.05, momentum=0.9)), {}
+
+        def note(own):
+            held["before"] = np.array(own.optimizer.momentums[0])
+            own.optimizer.learning_rate = 1e6
+
+        self.fit(network, AtBatch(6, note), epochs=3)
+        guarded = self.entries()[-1]
+        self.assertEqual((guarded.by, guarded.back_to), ("guard", 6))
+        factor = guarded.knobs["learning_rate"] / 0.05
+        self.assertGreater(factor, 2)
+        after = np.array(network.optimizer.momentums[0])
+        self.assertAllClose(after / factor, held["before"], rtol=1e-4)
 
     def test_cutting_that_does_not_help_stops_with_the_last_good_epoch(self):
         network = model()
