@@ -59,6 +59,8 @@ pictures: $(VENV)/installed-dev  ## make the README's pictures anew; those of th
 	$(BIN)/python -m recipes.search --run-directory runs/pictures/coarse-to-fine --strategy coarse-to-fine --overwrite
 	$(BIN)/python -m recipes.panda --auto --run-directory runs/pictures-of-panda --overwrite
 	cp runs/pictures-of-panda/figure.png pictures/panda.png
+	$(BIN)/python -m recipes.search --trials 256 --epochs 20 --run-directory runs/pictures-of-caviar --overwrite
+	cp runs/pictures-of-caviar/figure.png pictures/caviar.png
 	cp runs/pictures/train/figure.png pictures/train.png
 	cp runs/pictures/random/figure.png pictures/search.png
 	$(BIN)/python -m tests.tuning.dashboard.screenshots runs/pictures pictures
