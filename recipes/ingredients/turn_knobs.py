@@ -10,7 +10,7 @@ from recipes.ingredients.errors import BadInput
 from recipes.ingredients.run_directory import RUNS, latest_unfinished
 from tuning import files
 from tuning.panda import BadKnob
-from tuning.panda.knobs import as_text
+from tuning.panda.knobs import NUMBERS, as_text
 from tuning.panda.knobs_file import NAME, KnobsFile, value_of
 
 
@@ -46,7 +46,12 @@ def set_knobs(settings):
         before, after = KnobsFile(path).set(changes)
     except BadKnob as error:
         raise BadInput(f"{error} Nothing was changed.") from None
-    words = [f"{name} {as_text(before[name])} -> {as_text(value)}" for name, value in after.items()]
+    words = [
+        f"{name} {as_text(before[name])} -> {as_text(value)}"
+        if name in NUMBERS
+        else f"{name} {value}"
+        for name, value in after.items()
+    ]
     console.print(f"accepted: {', '.join(words)}, from the next step on ({path})", soft_wrap=True)
     return after
 
