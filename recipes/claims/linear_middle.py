@@ -61,7 +61,7 @@ class Settings:
 
     def __post_init__(self):
         """Refuses values outside their range."""
-        refuse_below(self, hidden_units=1, steps=1, learning_rate=0, seeds=2)
+        refuse_below(self, hidden_units=1, steps=1, seeds=2, above_zero=["learning_rate"])
 
 
 def main(settings):

@@ -45,7 +45,7 @@ class Settings:
 
     def __post_init__(self):
         """Refuses values outside their range."""
-        refuse_below(self, learning_rate=0, steps=1, seeds=1)
+        refuse_below(self, steps=1, seeds=1, above_zero=["learning_rate"])
 
 
 def main(settings):

@@ -38,11 +38,12 @@ def did_you_mean(name: str, names) -> str:
     return f" Did you mean {' or '.join(quoted(names[match]) for match in close)}?" if close else ""
 
 
-def refuse_below(settings, **least):
+def refuse_below(settings, *, above_zero=(), **least):
     """Refuses settings that are too small.
 
     Args:
         settings: Dataclass.
+        above_zero: Names of those that must be above 0.
         **least: `{name: the least it may be}`.
 
     Raises:
@@ -52,3 +53,6 @@ def refuse_below(settings, **least):
         value = getattr(settings, name)
         if not value >= minimum:
             raise BadInput(f"{name} must be {minimum} or more. Received: {name}={value}.")
+    for name in above_zero:
+        if not getattr(settings, name) > 0:
+            raise BadInput(f"{name} must be above 0. Received: {name}={getattr(settings, name)}.")
