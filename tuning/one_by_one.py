@@ -1,7 +1,5 @@
 """Trials one after another, each by Keras's own `fit`: keras-tuner's loop, and nothing is lost."""
 
-import contextlib
-import gc
 import math
 import time
 import warnings
@@ -16,6 +14,7 @@ from tuning import files, identity
 from tuning.checkpoints import BestFew, States
 from tuning.dashboard import TrialRows
 from tuning.execution import Execution, best_epoch
+from tuning.garbage import frozen_heap
 from tuning.oracles import Persistent
 from tuning.records import Records, TrialRecord
 from tuning.space import own_values
@@ -332,20 +331,6 @@ class OneByOneTuner(keras_tuner.Tuner):
                 f"Received: num_models={num_models}."
             )
         return super().get_best_models(num_models)
-
-
-@contextlib.contextmanager
-def frozen_heap():
-    """Takes all that exists, TensorFlow's million objects, out of the garbage collector's sight.
-
-    keras-tuner collects before each trial, which then takes milliseconds and not half a second.
-    """
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def _best(result, objective):

@@ -132,9 +132,14 @@ def _folder_of(recipe):
 
 def latest_unfinished(recipe):
     """`Path` of the latest run of a recipe that has not ended, whatever its settings, or None."""
-    begun = sorted(_folder_of(recipe).glob("*/settings.json"), reverse=True)
-    paths = [settings.parent for settings in begun]
-    return next((path for path in paths if not (path / "summary.json").exists()), None)
+    return next(_unfinished(recipe), None)
+
+
+def _unfinished(recipe):
+    """The runs of a recipe that have not ended, the latest first."""
+    for begun in sorted(_folder_of(recipe).glob("*/settings.json"), reverse=True):
+        if not begun.with_name("summary.json").exists():
+            yield begun.parent
 
 
 def _new_path(recipe):
@@ -156,9 +161,8 @@ def _new_path(recipe):
 
 def _latest_unfinished(recipe, identity):
     """The latest run of these settings that is neither finished nor in use."""
-    for begun in sorted(_folder_of(recipe).glob("*/settings.json"), reverse=True):
-        path = begun.parent
-        if not (path / "summary.json").exists() and _read_json(begun) == identity:
+    for path in _unfinished(recipe):
+        if _read_json(path / "settings.json") == identity:
             with contextlib.suppress(files.InUse), files.lock(path):
                 return path
     return None

@@ -13,7 +13,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tuning import OneByOneTuner
-from tuning.one_by_one import frozen_heap
+from tuning.garbage import frozen_heap
 from tuning.oracles import HyperbandOracle, QuasiRandomOracle, RandomOracle
 
 OBJECTIVE = keras_tuner.Objective("val_loss", "min")

@@ -11,13 +11,11 @@ from tuning.panda.optimizer_numbers import with_numbers
 from tuning.panda.passes import passes
 from tuning.panda.untouched import untouched
 from tuning.stacked.data import Data
-from tuning.stacked.errors import NotStackable
+from tuning.stacked.errors import NotStackable, failure
 from tuning.stacked.groups import Grouping
 from tuning.stacked.optimizers import rule_of
 from tuning.stacked.stack import Stack
 from tuning.stacked.trial_state import read_state
-
-_EVALUATED_AT_ONCE = 512
 
 
 def fork_and_look(
@@ -111,7 +109,7 @@ def _trained(model, copies, batch_size, data, validation, rows, seed):
         try:
             return stack, [stack.train_epoch(part, seed + look) for look, part in enumerate(rows)]
         except tf.errors.OpError as error:
-            why = f"its stack failed: {str(error.message).partition(chr(10))[0][:160]}"
+            why = failure(error)
     raise NotStackable(f"the model cannot be forked: {reason or why}.")
 
 
@@ -127,7 +125,7 @@ def _stack(program, model, group, copies, data, validation, jit_compile):
         data,
         validation,
         states=[state] * number,
-        validation_batch_size=validation and validation.evaluation_batch_size(_EVALUATED_AT_ONCE),
+        validation_batch_size=validation and validation.evaluation_batch_size(),
         jit_compile=jit_compile,
     )
 

@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator
 
-from tuning.pictures import paper
+from tuning.pictures import paper, plain_numbers
 from tuning.stacked.skeleton import Skeleton
 from tuning.stacked.template import Template
 from tuning.stacked.treatments import Treatments
@@ -114,8 +114,7 @@ class Look:
             if lows.min() > 0:
                 axes.set_yscale("log")
                 axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-                axes.yaxis.set_major_formatter("{x:g}")
-                axes.yaxis.set_minor_formatter(NullFormatter())
+                plain_numbers(axes.yaxis)
         title = f"{len(self.variations)} copies of the model as it was"
         axes.set(xlabel=f"steps since the fork\n{SHORT_LOOK}", ylabel=self._loss, title=title)
         axes.grid(alpha=0.3)

@@ -3,10 +3,9 @@
 import textwrap
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from tuning.panda.journal import ADVICE, FORK, GUARD, PERSON, RANGE_TEST
+from tuning.pictures import paper, plain_numbers
 
 COLOURS = {
     PERSON: "tab:blue",
@@ -33,7 +32,7 @@ def figure(outcome):
     changes = [entry for entry in outcome.entries if entry.by in COLOURS]
     told = _told(changes)
     height = 0.165 * told.count("\n") + 0.4
-    page = Figure(figsize=(12, 6.4 + height), layout="constrained", facecolor="white")
+    page = paper(12, 6.4 + height)
     top, bottom = page.subfigures(2, 1, height_ratios=(6.4, height))
     loss, accuracy = top.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     _draw_loss(loss, outcome)
@@ -77,8 +76,7 @@ def _draw_loss(axes, outcome):
     values = [day[name] for day in outcome.days for name in ("loss", "val_loss") if name in day]
     if lowest := min((value for value in values if value > 0), default=None):
         axes.set_ylim(bottom=lowest / 3)  # single steps reach far below
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    plain_numbers(axes.yaxis)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left")
 

@@ -3,9 +3,8 @@
 import dataclasses
 
 import numpy as np
-from matplotlib.ticker import NullFormatter
 
-from tuning.pictures import paper
+from tuning.pictures import paper, plain_numbers
 
 _WINDOW = 5
 """Steps, an odd number, over which losses are averaged: mini-batches differ in difficulty."""
@@ -99,8 +98,7 @@ class RangeTest:
         room = max(first - low, 0.1 * abs(first))
         axes.set_ylim(low - 0.1 * room, first + room)
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        plain_numbers(axes.xaxis)
         title = "Learning-rate range test"
         axes.set(xlabel="learning rate", ylabel="loss of a mini-batch", title=title)
         axes.grid(alpha=0.3)

@@ -4,6 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+EVALUATED_AT_ONCE = 512
+"""Most examples of a batch in evaluation."""
+
 
 class Data:
     """Examples on the device, in the types that `fit` would feed.
@@ -63,9 +66,9 @@ class Data:
         for rows in batches_of(np.arange(self.examples) if order is None else order, batch_size):
             yield self.arrays, rows
 
-    def evaluation_batch_size(self, most):
-        """A batch size for evaluation, up to `most`, for which little is compiled."""
-        return min(self.examples, most)
+    def evaluation_batch_size(self):
+        """A batch size for evaluation, where it changes nothing; little is compiled for it."""
+        return min(self.examples, EVALUATED_AT_ONCE)
 
     def first(self, examples):
         """The first examples, as `(x, y)` or `(x, y, sample_weight)`."""

@@ -3,3 +3,8 @@
 
 class NotStackable(Exception):
     """A model must be trained by itself; the message says why, in one sentence."""
+
+
+def failure(error):
+    """Why a stack failed, of an error of TensorFlow's: out of memory, say."""
+    return f"its stack failed: {str(error.message).partition(chr(10))[0][:160]}"

@@ -22,7 +22,8 @@ class Gathered:
     members: list
     """The `Member` of each of the group's models."""
     places: int
-    """How many places the stack has: more than members where a known program is so used again."""
+    """How many places it has at least, if it is compiled: more than members where so a size is used
+    again that has been compiled for."""
     jit_compile: bool
     """Whether XLA compiles it."""
 

@@ -56,9 +56,8 @@ class Stream:
         """None: the data set's own."""
         del shuffle, seed, epoch
 
-    def evaluation_batch_size(self, most):
+    def evaluation_batch_size(self):
         """The data set's own."""
-        del most
         return self.batch_size
 
     def batches(self, order, batch_size):

@@ -5,12 +5,9 @@ import time
 import tensorflow as tf
 
 from tuning import training_state
-from tuning.stacked.errors import NotStackable
+from tuning.stacked.errors import NotStackable, failure
 from tuning.stacked.member import Snapshot
 from tuning.stacked.stack import Stack
-
-EVALUATED_AT_ONCE = 512
-"""Most examples of a batch in evaluation, where its size changes nothing."""
 
 
 class Stopped(Exception):
@@ -73,7 +70,7 @@ class StackTraining:
         places = range(len(group))
         if jit_compile:
             places = padded_places(places, self._gathered.places)
-        evaluated = validation and validation.evaluation_batch_size(EVALUATED_AT_ONCE)
+        evaluated = validation and validation.evaluation_batch_size()
         return Stack(
             program,
             [group.models[place] for place in places],
@@ -94,7 +91,7 @@ class StackTraining:
         try:
             self._train()
         except tf.errors.OpError as error:  # out of memory, say
-            self.objection = f"its stack failed: {str(error.message).partition(chr(10))[0][:160]}"
+            self.objection = failure(error)
             for member in self.members:
                 member.restart()
         self._stack = None

@@ -1,8 +1,6 @@
 """Hundreds of trials at a time: the oracle's trials, trained in stacks."""
 
 import collections
-import contextlib
-import gc
 import itertools
 import math
 import os
@@ -18,6 +16,7 @@ import tensorflow as tf
 from keras.src.utils import naming
 
 from tuning import training_state
+from tuning.garbage import uncollected
 from tuning.one_by_one import OneByOneTuner
 from tuning.space import own_values
 from tuning.stacked import given
@@ -345,15 +344,3 @@ def side_by_side(trainings, at_a_time):
             for training in running.values():
                 training.stop()
             threads.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def uncollected():
-    """Within it, what is made is not searched for garbage: models that last, and hardly any."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -38,7 +38,7 @@ class SideBySide:
         groups, reasons = self._grouping.group(models, [self.batch_size] * len(models))
         if reasons or len(groups) != 1:
             raise ValueError(f"models must be one program. Received: {reasons or len(groups)}.")
-        group, evaluated = groups[0], self.validation and min(self.validation.examples, 512)
+        group, evaluated = groups[0], self.validation and self.validation.evaluation_batch_size()
         stack = Stack(
             *(self._grouping.program(group), models, group.skeletons, self.batch_size, self.data),
             validation=self.validation,
