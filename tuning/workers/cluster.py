@@ -1,0 +1,184 @@
+"""Ray, started on this machine, or joined where it runs."""
+
+import contextlib
+import dataclasses
+import os
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from pathlib import Path
+
+SECONDS_TO_ANSWER = 5.0
+"""How long an address may take to answer."""
+PREFIX = "workers-of-"
+"""With what the name of Ray's folder begins; the process that started it follows."""
+SETTINGS = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as there: loopback; read when Ray is imported
+    "RAY_enable_pipe_based_agent_to_parent_health_check": "1",  # else agents outlive a kill -9
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """What of a cluster the workers of a search get."""
+
+    workers: int
+    """How many there is room for."""
+    cores: int
+    """Of each."""
+
+
+@contextlib.contextmanager
+def cluster(workers, ray_address=None, worker_gpus=0):
+    """Has Ray run while the block lasts; if it runs in this process already, that one is used.
+
+    Args:
+        workers: How many workers there shall be, 1 or more.
+        ray_address: `HOST:PORT` of a running cluster that this machine is one of; None starts Ray
+            here, for this process alone: reached by loopback only, gone with the block.
+        worker_gpus: GPUs of each worker, 0 or more; 0.5 lets two workers share one. Default 0.
+
+    Yields:
+        The `Share` of the workers.
+
+    Raises:
+        ValueError: Ray is not installed, there is no cluster at the address, or no room in it.
+    """
+    with _environment(SETTINGS if ray_address else SETTINGS | _secret()):
+        ray = _imported()
+        if ray.is_initialized():
+            yield _share(ray, workers, worker_gpus)
+            return
+        with _folder() as folder, _handler_of_sigterm_restored():
+            try:
+                if ray_address:
+                    _join(ray, ray_address)
+                else:
+                    _start(ray, workers, folder)
+                _leave_on_sigterm()
+                # Ray prints what it says of dead workers; the records have what became of them.
+                ray._private.worker.print_to_stdstream = lambda *_, **__: None
+                yield _share(ray, workers, worker_gpus)
+            finally:
+                ray.shutdown()
+
+
+def _secret():
+    """What Ray's processes tell each other by; without it Ray writes one below the home folder."""
+    return {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+@contextlib.contextmanager
+def _environment(settings):
+    """Sets what Ray and its processes read of the environment; what a person has set stays."""
+    names = [*settings, "RAY_AUTH_MODE"]  # Ray sets that one itself
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    os.environ.update(settings | before)
+    try:
+        yield
+    finally:
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
+def _imported():
+    try:
+        import ray
+    except ImportError:
+        raise ValueError(
+            "workers need Ray, which is not installed. "
+            "Install it: python -m pip install --requirement requirements-cluster.txt"
+        ) from None
+    return ray
+
+
+@contextlib.contextmanager
+def _folder():
+    """A folder for Ray's sockets and logs; those of processes that were killed go, too."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        if not _is_alive(path.name.removeprefix(PREFIX).partition("-")[0]):
+            shutil.rmtree(path, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process):
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def _handler_of_sigterm_restored():
+    """Ray sets one of its own, and leaves it."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _leave_on_sigterm():
+    """Lets SIGTERM raise SystemExit, so that Ray ends with this process."""
+
+    def leave(number, _):
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, leave)
+
+
+def _start(ray, workers, folder):
+    ray.init(
+        address="local",
+        num_cpus=max(workers, _cores()),
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="CRITICAL",
+        _temp_dir=folder,
+    )
+
+
+def _join(ray, address):
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
+        ray.init(address=address, log_to_driver=False, logging_level="CRITICAL")
+    except (ValueError, OSError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            "ray_address must be HOST:PORT of a running Ray cluster that this machine is one of. "
+            f"Received: ray_address={address} ({reason})."
+        ) from error
+
+
+def _share(ray, workers, worker_gpus):
+    """Divides the cluster's cores among workers, and leaves out those that it has no room for."""
+    whole = ray.cluster_resources()
+    room = int(whole.get("CPU", 0))
+    if worker_gpus:
+        room = min(room, int(whole.get("GPU", 0) / worker_gpus))
+    if room < 1:
+        raise ValueError(
+            f"worker_gpus must be at most the GPUs there are, {whole.get('GPU', 0):g}. "
+            f"Received: worker_gpus={worker_gpus:g}."
+        )
+    workers = min(workers, room)
+    return Share(workers, int(whole["CPU"]) // workers)
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
