@@ -11,6 +11,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+import grpc
+
 SECONDS_TO_ANSWER = 5.0
 """How long an address may take to answer."""
 PREFIX = "workers-of-"
@@ -37,7 +39,7 @@ def cluster(workers, ray_address=None, worker_gpus=0):
     """Has Ray run while the block lasts; if it runs in this process already, that one is used.
 
     Args:
-        workers: How many workers there shall be, 1 or more.
+        workers: How many workers there shall be, 1 or more; None: one for each core.
         ray_address: `HOST:PORT` of a running cluster that this machine is one of; None starts Ray
             here, for this process alone: reached by loopback only, gone with the block.
         worker_gpus: GPUs of each worker, 0 or more; 0.5 lets two workers share one. Default 0.
@@ -144,7 +146,7 @@ def _leave_on_sigterm():
 def _start(ray, workers, folder):
     ray.init(
         address="local",
-        num_cpus=max(workers, _cores()),
+        num_cpus=max(workers or 1, _cores()),
         include_dashboard=False,
         log_to_driver=False,
         logging_level="CRITICAL",
@@ -153,16 +155,27 @@ def _start(ray, workers, folder):
 
 
 def _join(ray, address):
-    host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
+        _probe(address)  # Ray itself would try for two minutes
         ray.init(address=address, log_to_driver=False, logging_level="CRITICAL")
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, ray.exceptions.RayError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
             "ray_address must be HOST:PORT of a running Ray cluster that this machine is one of. "
             f"Received: ray_address={address} ({reason})."
         ) from error
+
+
+def _probe(address):
+    """Raises where nothing answers, or what answers does not speak Ray's protocol."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
+    if os.environ.get("RAY_USE_TLS", "0") == "0":
+        with grpc.insecure_channel(address) as channel:
+            try:
+                grpc.channel_ready_future(channel).result(SECONDS_TO_ANSWER)
+            except grpc.FutureTimeoutError:
+                raise OSError("what answers there is not Ray") from None
 
 
 def _share(ray, workers, worker_gpus):
@@ -176,7 +189,7 @@ def _share(ray, workers, worker_gpus):
             f"worker_gpus must be at most the GPUs there are, {whole.get('GPU', 0):g}. "
             f"Received: worker_gpus={worker_gpus:g}."
         )
-    workers = min(workers, room)
+    workers = min(workers or room, room)
     return Share(workers, int(whole["CPU"]) // workers)
 
 

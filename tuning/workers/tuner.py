@@ -35,7 +35,8 @@ class WorkersTuner(StackedTuner):
         oracle: Which trials to run.
         hypermodel: `keras_tuner.HyperModel`, or function from hyperparameters to a compiled model;
             it and the data of `search` must be picklable, and arrays are read-only in workers.
-        workers: How many workers, 1 or more; a cluster may have room for fewer.
+        workers: How many workers, 1 or more; a cluster may have room for fewer. None (default): as
+            many as there are cores.
         ray_address: `HOST:PORT` of a running cluster; None starts Ray on this machine.
         worker_gpus: GPUs of each worker, 0 or more. Default 0.
         stack_seconds: A worker that gives back no trial and says nothing for so long is ended;
@@ -56,7 +57,7 @@ class WorkersTuner(StackedTuner):
         oracle,
         hypermodel=None,
         *,
-        workers,
+        workers=None,
         ray_address=None,
         worker_gpus=0,
         stack_seconds=None,
@@ -64,15 +65,15 @@ class WorkersTuner(StackedTuner):
         stacks_at_a_time=None,
         **arguments,
     ):
-        if workers < 1:
+        if workers is not None and workers < 1:
             raise ValueError(f"workers must be 1 or more. Received: workers={workers}.")
         for name, value in (("worker_gpus", worker_gpus), ("stack_seconds", stack_seconds or 0)):
             if not value >= 0:
                 raise ValueError(f"{name} must be 0 or more. Received: {name}={value}.")
         self.workers, self.ray_address, self.worker_gpus = workers, ray_address, worker_gpus
         self.stack_seconds, self._at_a_time = stack_seconds, stacks_at_a_time
-        stack_size = stack_size or (max(1, 8 // workers) if learns_from_each(oracle) else STACK)
-        super().__init__(oracle, hypermodel, stack_size=stack_size, **arguments)
+        self._learns = stack_size is None and learns_from_each(oracle)
+        super().__init__(oracle, hypermodel, stack_size=stack_size or STACK, **arguments)
         self._given = {name: arguments[name] for name in GIVEN_ON if name in arguments}
         self._places, self._free_places = {}, []
 
@@ -80,6 +81,8 @@ class WorkersTuner(StackedTuner):
         if "verbose" in fit_kwargs:
             self.oracle.verbose = fit_kwargs["verbose"]
         with cluster(self.workers, self.ray_address, self.worker_gpus) as share:
+            if self._learns:
+                self.stack_size = max(1, 8 // share.workers)
             self.on_search_begin()
             self._hand_out(self._crew(share, fit_args, fit_kwargs))
             self.on_search_end()
