@@ -1,0 +1,117 @@
+"""Searches with workers that misbehave; `python -m tests.tuning.workers.searches FOLDER TRIALS`
+runs one, to be killed: it prints `searching` when it begins and `done` at its end.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import recipes  # noqa: F401  settles how Keras runs
+
+# isort: split
+import keras
+import keras_tuner
+import numpy as np
+
+from tuning import StackedTuner, WorkersTuner
+from tuning.oracles import RandomOracle
+
+OBJECTIVE = keras_tuner.Objective("val_loss", "min")
+EPOCHS = 3
+X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+LABELS = (X[:, 0] > 0).astype(np.int64)
+
+
+class Tame(keras_tuner.HyperModel):
+    """Builds small models, and notes in which process."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = Path(folder)
+
+    def build(self, hp):
+        (self.folder / f"pid-{os.getpid()}").touch()
+        units, rate = hp.Int("units", 3, 6), hp.Float("learning_rate", 0.01, 0.1, sampling="log")
+        self.misbehave(units)
+        model = keras.Sequential(
+            [
+                keras.Input((2,)),
+                keras.layers.Dense(units, use_bias=False),
+                keras.layers.BatchNormalization(momentum=0.9),
+                keras.layers.ReLU(),
+                keras.layers.Dense(2),
+            ]
+        )
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(rate, momentum=0.9), loss, metrics=["accuracy"])
+        return model
+
+    def misbehave(self, units):
+        """Does nothing."""
+
+    def is_first(self):
+        """Whether nobody has asked before, in any process."""
+        try:
+            (self.folder / "asked").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+
+class Deadly(Tame):
+    """Kills the process that builds four units."""
+
+    def misbehave(self, units):
+        if units == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Sleepy(Tame):
+    """Hangs, once."""
+
+    def misbehave(self, units):
+        if units == 4 and self.is_first():
+            time.sleep(3600)
+
+
+def processes_of(folder):
+    """Numbers of the processes that build models of a search, but for this one."""
+    numbers = {int(path.name.removeprefix("pid-")) for path in Path(folder).glob("pid-*")}
+    return numbers - {os.getpid()}
+
+
+def tuner_in(folder, kind=WorkersTuner, oracle=None, hypermodel=None, **arguments):
+    """The tuner of a search in a folder."""
+    if kind is WorkersTuner:
+        arguments = {"workers": 2} | arguments
+    return kind(
+        oracle or RandomOracle(OBJECTIVE, max_trials=8, seed=1),
+        hypermodel or Tame(folder),
+        directory=folder,
+        project_name="search",
+        jit_compile=False,  # XLA has its own tests; this is quicker
+        **arguments,
+    )
+
+
+def search(tuner, epochs=EPOCHS, **arguments):
+    """Runs a search; returns its tuner."""
+    validation = {"validation_data": (X, LABELS)}
+    tuner.search(X, LABELS, epochs=epochs, verbose=0, **validation | arguments)
+    return tuner
+
+
+def undisturbed(folder, **arguments):
+    """The same search in this process."""
+    return search(tuner_in(folder, StackedTuner, **arguments))
+
+
+if __name__ == "__main__":
+    oracle = RandomOracle(OBJECTIVE, max_trials=int(sys.argv[2]), seed=1)
+    tuner = tuner_in(sys.argv[1], oracle=oracle, stack_size=8)
+    tuner.on_trial = lambda _: print("ended", flush=True)
+    print("searching", flush=True)
+    search(tuner)
+    print("done", flush=True)
