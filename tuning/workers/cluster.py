@@ -4,9 +4,10 @@ import contextlib
 import dataclasses
 import os
 import secrets
-import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -15,11 +16,8 @@ import grpc
 
 SECONDS_TO_ANSWER = 5.0
 """How long an address may take to answer."""
-PREFIX = "workers-of-"
-"""With what the name of Ray's folder begins; the process that started it follows."""
 SETTINGS = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as there: loopback; read when Ray is imported
-    "RAY_enable_pipe_based_agent_to_parent_health_check": "1",  # else agents outlive a kill -9
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
@@ -55,13 +53,13 @@ def cluster(workers, ray_address=None, worker_gpus=0):
         if ray.is_initialized():
             yield _share(ray, workers, worker_gpus)
             return
-        with _folder() as folder, _handler_of_sigterm_restored():
+        with _folder() as folder, _ended_by_sigterm() as listen:
             try:
                 if ray_address:
                     _join(ray, ray_address)
                 else:
                     _start(ray, workers, folder)
-                _leave_on_sigterm()
+                listen()
                 # Ray prints what it says of dead workers; the records have what became of them.
                 ray._private.worker.print_to_stdstream = lambda *_, **__: None
                 yield _share(ray, workers, worker_gpus)
@@ -75,11 +73,11 @@ def _secret():
 
 
 @contextlib.contextmanager
-def _environment(settings):
-    """Sets what Ray and its processes read of the environment; what a person has set stays."""
+def _environment(settings, override=False):
+    """Sets what Ray and its processes read; what a person has set stays, if not overridden."""
     names = [*settings, "RAY_AUTH_MODE"]  # Ray sets that one itself
     before = {name: os.environ[name] for name in names if name in os.environ}
-    os.environ.update(settings | before)
+    os.environ.update(settings if override else settings | before)
     try:
         yield
     finally:
@@ -101,46 +99,41 @@ def _imported():
 
 @contextlib.contextmanager
 def _folder():
-    """A folder for Ray's sockets and logs; those of processes that were killed go, too."""
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
-        if not _is_alive(path.name.removeprefix(PREFIX).partition("-")[0]):
-            shutil.rmtree(path, ignore_errors=True)
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    """A folder for Ray's sockets and logs, which goes even if this process is killed."""
+    folder = tempfile.mkdtemp(prefix="ray-")
+    command = [sys.executable, "-I", Path(__file__).with_name("heir.py"), folder]
+    heir = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
     try:
-        yield folder
+        with _environment({"TMPDIR": folder}, override=True):
+            yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process):
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except (ValueError, PermissionError):
-        return True
-    return True
+        heir.stdin.close()
+        heir.wait()
 
 
 @contextlib.contextmanager
-def _handler_of_sigterm_restored():
-    """Ray sets one of its own, and leaves it."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
+def _ended_by_sigterm():
+    """Lets SIGTERM end the block by SystemExit, so that Ray ends with this process.
 
-
-def _leave_on_sigterm():
-    """Lets SIGTERM raise SystemExit, so that Ray ends with this process."""
+    Yields:
+        Function to call in the block when Ray has begun, since Ray sets a handler of its own.
+    """
+    received, before = [], signal.getsignal(signal.SIGTERM)
+    in_main_thread = threading.current_thread() is threading.main_thread()
 
     def leave(number, _):
+        received.append(number)
         raise SystemExit(128 + number)
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, leave)
+    try:
+        yield lambda: in_main_thread and signal.signal(signal.SIGTERM, leave)
+    except SystemExit:
+        if received:  # Ray, while it waits, makes another code of it
+            raise SystemExit(128 + received[0]) from None
+        raise
+    finally:
+        if in_main_thread:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _start(ray, workers, folder):
