@@ -20,6 +20,9 @@ SETTINGS = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as there: loopback; read when Ray is imported
     "RAY_USAGE_STATS_ENABLED": "0",
 }
+SECRET = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+"""What Ray's processes know each other by: one for all, since Ray reads it once in a process.
+Without it Ray keeps one below the home folder."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +51,7 @@ def cluster(workers, ray_address=None, worker_gpus=0):
     Raises:
         ValueError: Ray is not installed, there is no cluster at the address, or no room in it.
     """
-    with _environment(SETTINGS if ray_address else SETTINGS | _secret()):
+    with _environment(SETTINGS if ray_address else SETTINGS | SECRET):
         ray = _imported()
         if ray.is_initialized():
             yield _share(ray, workers, worker_gpus)
@@ -65,11 +68,6 @@ def cluster(workers, ray_address=None, worker_gpus=0):
                 yield _share(ray, workers, worker_gpus)
             finally:
                 ray.shutdown()
-
-
-def _secret():
-    """What Ray's processes tell each other by; without it Ray writes one below the home folder."""
-    return {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import math
 
 from tuning.files import write_atomically
 from tuning.outcome import Outcome
@@ -75,7 +76,7 @@ class WorkersTuner(StackedTuner):
         self._learns = stack_size is None and learns_from_each(oracle)
         super().__init__(oracle, hypermodel, stack_size=stack_size or STACK, **arguments)
         self._given = {name: arguments[name] for name in GIVEN_ON if name in arguments}
-        self._places, self._free_places = {}, []
+        self._places, self._free_places, self._failed = {}, [], collections.deque()
 
     def _search(self, *fit_args, **fit_kwargs):
         if "verbose" in fit_kwargs:
@@ -120,8 +121,10 @@ class WorkersTuner(StackedTuner):
         while True:
             while crew.idle and (hand := again.popleft() if again else self._next_hand(crew.idle)):
                 crew.send(hand, self._task(hand))
-            if not crew.is_busy:
+            if not crew.is_busy and not self._failed:
                 return
+            if not crew.is_busy:
+                self._take_failed(len(self._failed))
             for hand, message in crew.messages():
                 again += self._take_in(hand, message)
 
@@ -170,19 +173,30 @@ class WorkersTuner(StackedTuner):
             if again:
                 return again
             (trial,) = hand.trials.values()
-            self._free(trial)
-            self.take(trial, Outcome("FAILED", message.reason, 0.0))
+            self._take(trial, Outcome("FAILED", message.reason, 0.0))
         return []
 
     def _ended(self, trial, ended):
-        """Records a trial that came back."""
-        self._free(trial)
+        """Keeps what came back with a trial."""
         trial.hyperparameters = ended.hyperparameters
         for execution, state in ended.states.items():
             if path := self._states.to_write(trial, execution):
                 write_atomically(path, state)
         self.report.add_all(ended.report)
-        self.take(trial, ended.outcome)
+        self._take(trial, ended.outcome)
 
-    def _free(self, trial):
+    def _take(self, trial, outcome):
+        """Ends a trial; one that crashed between others, so that not many in a row do."""
+        if outcome.status != "COMPLETED":
+            self._failed.append((trial, outcome))
+            return
         self._free_places.append(self._places.pop(trial.trial_id))
+        self.take(trial, outcome)
+        self._take_failed((self.oracle.max_consecutive_failed_trials or math.inf) - 1)
+
+    def _take_failed(self, most):
+        while self._failed and most > 0:
+            trial, outcome = self._failed.popleft()
+            self._free_places.append(self._places.pop(trial.trial_id))
+            self.take(trial, outcome)
+            most -= 1

@@ -103,9 +103,9 @@ def search(tuner, epochs=EPOCHS, **arguments):
     return tuner
 
 
-def undisturbed(folder, **arguments):
+def undisturbed(folder, oracle=None, **arguments):
     """The same search in this process."""
-    return search(tuner_in(folder, StackedTuner, **arguments))
+    return search(tuner_in(folder, StackedTuner, oracle), **arguments)
 
 
 if __name__ == "__main__":
