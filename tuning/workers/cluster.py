@@ -19,10 +19,9 @@ SECONDS_TO_ANSWER = 5.0
 SETTINGS = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as there: loopback; read when Ray is imported
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),  # else Ray keeps one below the home folder
 }
-SECRET = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
-"""What Ray's processes know each other by: one for all, since Ray reads it once in a process.
-Without it Ray keeps one below the home folder."""
+"""What a Ray that is started here is told; the token is one for all, since it is read once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +50,7 @@ def cluster(workers, ray_address=None, worker_gpus=0):
     Raises:
         ValueError: Ray is not installed, there is no cluster at the address, or no room in it.
     """
-    with _environment(SETTINGS if ray_address else SETTINGS | SECRET):
+    with _environment({} if ray_address else SETTINGS):
         ray = _imported()
         if ray.is_initialized():
             yield _share(ray, workers, worker_gpus)

@@ -1,5 +1,8 @@
-"""Searches with workers that misbehave; `python -m tests.tuning.workers.searches FOLDER TRIALS`
-runs one, to be killed: it prints `searching` when it begins and `done` at its end.
+"""Searches with workers that misbehave; one of them, to be killed, in a process of its own:
+
+    python -m tests.tuning.workers.searches FOLDER TRIALS [ADDRESS]
+
+It prints `ended` with each trial, and `done` at its end.
 """
 
 import os
@@ -109,9 +112,9 @@ def undisturbed(folder, oracle=None, **arguments):
 
 
 if __name__ == "__main__":
-    oracle = RandomOracle(OBJECTIVE, max_trials=int(sys.argv[2]), seed=1)
-    tuner = tuner_in(sys.argv[1], oracle=oracle, stack_size=8)
+    folder, trials, *address = sys.argv[1:]
+    oracle = RandomOracle(OBJECTIVE, max_trials=int(trials), seed=1)
+    tuner = tuner_in(folder, oracle=oracle, stack_size=8, ray_address=next(iter(address), None))
     tuner.on_trial = lambda _: print("ended", flush=True)
-    print("searching", flush=True)
     search(tuner)
     print("done", flush=True)
