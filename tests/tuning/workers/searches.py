@@ -6,6 +6,7 @@ It prints `ended` with each trial, and `done` at its end.
 """
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -77,6 +78,28 @@ class Sleepy(Tame):
     def misbehave(self, units):
         if units == 4 and self.is_first():
             time.sleep(3600)
+
+
+class Hungry(keras_tuner.HyperModel):
+    """Its models need so much memory that a worker, which gets little, cannot stack many."""
+
+    MEBIBYTES = 700
+
+    def __init__(self, driver):
+        super().__init__()
+        self.driver = driver
+
+    def build(self, hp):
+        if os.getpid() != self.driver and resource.getrlimit(resource.RLIMIT_AS)[0] < 0:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            most = pages * resource.getpagesize() + self.MEBIBYTES * 2**20
+            resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+        rate = hp.Float("learning_rate", 0.01, 0.1, sampling="log")
+        layers = [keras.layers.Dense(2000, "relu") for _ in range(2)]
+        model = keras.Sequential([keras.Input((2,)), *layers, keras.layers.Dense(2)])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(rate, momentum=0.9), loss)
+        return model
 
 
 def processes_of(folder):
