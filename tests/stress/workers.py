@@ -4,7 +4,7 @@
     python -m tests.stress.workers 300     # so many trials
 
 Every trial must end exactly once, with its whole curve, and no trial may fail; the memory of the
-driver must not grow but by what it keeps of each trial. Takes about five minutes.
+driver must not grow but by what it keeps of each trial. Takes about four minutes.
 """
 
 import collections

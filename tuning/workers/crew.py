@@ -95,6 +95,8 @@ class Crew:
         try:
             message = ray.get(next(stream))
             running.last_sign = time.monotonic()
+            if isinstance(message, Lost):
+                del self._running[stream]
             return message
         except StopIteration:
             del self._running[stream]
@@ -116,18 +118,13 @@ class Crew:
 def _lost(error, has_begun):
     """What an error of Ray's says of a worker; raises those that are none of a worker's."""
     if isinstance(error, BROKEN):
-        raise RuntimeError(f"Ray has failed: {_first_line(error)}") from error
+        first = str(error).strip().partition("\n")[0]
+        raise RuntimeError(f"Ray has failed: {first}") from error
     if isinstance(error, exceptions.OutOfMemoryError):
         return Lost("its worker ran out of memory", has_begun, is_memory=True)
     if not isinstance(error, exceptions.RayTaskError):
-        return Lost(f"its worker died: {_first_line(error)}", has_begun)
+        return Lost(f"its worker died ({type(error).__name__})", has_begun)
     cause = error.cause
-    if isinstance(cause, MemoryError):
-        return Lost("its worker ran out of memory", has_begun, is_memory=True)
     if is_fault_of_the_disk(cause):
         return Lost(f"its worker could not write: {cause}", has_begun)
     raise cause
-
-
-def _first_line(error):
-    return str(error).strip().partition("\n")[0][:160]

@@ -2,6 +2,7 @@
 
 import gc
 import queue
+import sys
 import tempfile
 import threading
 import time
@@ -13,7 +14,7 @@ import tensorflow as tf
 
 from tuning.outcome import Outcome
 from tuning.stacked.report import Report
-from tuning.workers.messages import Begun, Ended, Progress, Weights
+from tuning.workers.messages import Begun, Ended, Lost, Progress, Weights
 
 SECONDS_BETWEEN_SIGNS = 1.0
 """A worker says not oftener how far it is."""
@@ -31,13 +32,17 @@ def train(name, search, task):
         task: `Task`.
 
     Yields:
-        `Begun`, then `Ended` for each trial, and `Progress` in between.
+        `Begun`, then `Ended` for each trial, and `Progress` in between; `Lost` is the last.
     """
     yield Begun()
     if name not in _trainees:
         _trainees.clear()
         _trainees[name] = Trainee(ray.get(search[0]))
-    yield from _trainees[name].train(task)
+    try:
+        yield from _trainees[name].train(task)
+    except MemoryError:
+        yield Lost("its worker ran out of memory", has_begun=True, is_memory=True)
+        sys.exit(1)  # what is tried again, smaller, shall find a process that holds nothing
 
 
 class Trainee:

@@ -83,13 +83,14 @@ class Sleepy(Tame):
 class Hungry(keras_tuner.HyperModel):
     """Its models need so much memory that a worker, which gets little, cannot stack many."""
 
-    MEBIBYTES = 700
+    MEBIBYTES = 1500
 
-    def __init__(self, driver):
+    def __init__(self, folder):
         super().__init__()
-        self.driver = driver
+        self.folder, self.driver = Path(folder), os.getpid()
 
     def build(self, hp):
+        (self.folder / f"pid-{os.getpid()}").touch()
         if os.getpid() != self.driver and resource.getrlimit(resource.RLIMIT_AS)[0] < 0:
             pages = int(Path("/proc/self/statm").read_text().split()[0])
             most = pages * resource.getpagesize() + self.MEBIBYTES * 2**20

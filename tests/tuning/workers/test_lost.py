@@ -78,6 +78,14 @@ class LostTest(tf.test.TestCase):
         for record in failed:
             self.assertIn("its worker died", record.reason)
 
+    def test_a_stack_that_runs_out_of_memory_is_tried_again_smaller_in_a_new_process(self):
+        hypermodel = searches.Hungry(self.folder)
+        tuner = searches.tuner_in(self.folder, hypermodel=hypermodel, workers=1)
+        records = searches.search(tuner).records.trials
+        self.assertLen({record.trial for record in records}, 8)
+        self.assertEqual([record.status for record in records], ["COMPLETED"] * 8)
+        self.assertGreater(len(searches.processes_of(self.folder)), 1)
+
 
 if __name__ == "__main__":
     tf.test.main()
