@@ -21,7 +21,8 @@ class WorkerSettings:
     worker_gpus: float = 0.0
     """GPUs of each worker, 0 or more; 0.5 lets two share one."""
     stack_seconds: float | None = None
-    """A worker that says nothing for so many seconds, above 0, is ended; by default none is."""
+    """A worker that ends no epoch for so many seconds, above 0, is taken to hang, and ended; its
+    trials are trained again. By default none is."""
 
     def __post_init__(self):
         """Refuses values outside their range."""

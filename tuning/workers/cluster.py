@@ -17,7 +17,7 @@ import grpc
 SECONDS_TO_ANSWER = 5.0
 """How long an address may take to answer."""
 SETTINGS = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as there: loopback; read when Ray is imported
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as there: by loopback
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),  # else Ray keeps one below the home folder
 }
@@ -55,6 +55,8 @@ def cluster(workers, ray_address=None, worker_gpus=0):
         if ray.is_initialized():
             yield _share(ray, workers, worker_gpus)
             return
+        # By loopback, if for this process alone; Ray has read the variable when it was imported.
+        ray._private.ray_constants.ENABLE_RAY_CLUSTER = bool(ray_address)
         with _folder() as folder, _ended_by_sigterm() as listen:
             try:
                 if ray_address:

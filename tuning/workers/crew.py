@@ -31,7 +31,7 @@ class Crew:
     Args:
         search: `Search`.
         workers: The most workers.
-        stack_seconds: A worker that gives back no trial for so long is ended; None: never.
+        stack_seconds: A worker that says nothing for so long is ended; None: never.
         resources: What Ray sets aside for a worker: `{"num_cpus": ..., "num_gpus": ...}`.
 
     Raises:

@@ -40,8 +40,8 @@ class WorkersTuner(StackedTuner):
             many as there are cores.
         ray_address: `HOST:PORT` of a running cluster; None starts Ray on this machine.
         worker_gpus: GPUs of each worker, 0 or more. Default 0.
-        stack_seconds: A worker that gives back no trial and says nothing for so long is ended;
-            None (default): never.
+        stack_seconds: A worker that ends no epoch and no trial for so long is ended, compiling
+            included; None (default): never.
         stack_size: The most trials that a worker is handed at a time. Default 128; of an oracle
             whose every choice learns from the trials before it (Bayesian) 8, shared out.
         memory: Bytes that the stacks of all workers may use; by default half of what is free here.
@@ -164,6 +164,8 @@ class WorkersTuner(StackedTuner):
 
     def _take_in(self, hand, message):
         """Does what a worker's message asks for; returns the hands that are to be sent again."""
+        if message is None and hand.trials:
+            message = Lost("its worker ended without it", has_begun=True)
         if isinstance(message, Progress):
             self.on_epoch(message)
         elif isinstance(message, Ended) and message.trial in hand.trials:

@@ -18,9 +18,11 @@ import recipes  # noqa: F401  settles how Keras runs
 import keras
 import keras_tuner
 import numpy as np
+import tensorflow as tf
 
 from tuning import StackedTuner, WorkersTuner
 from tuning.oracles import RandomOracle
+from tuning.workers import cluster
 
 OBJECTIVE = keras_tuner.Objective("val_loss", "min")
 EPOCHS = 3
@@ -101,6 +103,19 @@ class Hungry(keras_tuner.HyperModel):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.SGD(rate, momentum=0.9), loss)
         return model
+
+
+class WithWorkers(tf.test.TestCase):
+    """Tests that share one Ray of two workers, which takes seconds to start."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.enterClassContext(cluster(2))
+
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
 
 
 def processes_of(folder):

@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 
 import tensorflow as tf
+from absl.testing import parameterized
 
 from tests.tuning.workers import searches
 from tuning.oracles import RandomOracle
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 TRIALS = 64
 
 
-class DriverTest(tf.test.TestCase):
+class DriverTest(tf.test.TestCase, parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = Path(self.create_tempdir().full_path)
@@ -88,7 +89,7 @@ class DriverTest(tf.test.TestCase):
         self.assertEqual(names[: len(before)], before)
         self.assertEqual({row["status"] for row in self.rows()}, {"COMPLETED"})
 
-    def test_a_kill_leaves_neither_process_nor_folder_and_a_search_that_goes_on(self):
+    def test_a_kill_leaves_nothing_but_a_search_that_goes_on(self):
         self.start()
         self.assertGreater(len(self.left_behind()), 2)
         self.process.kill()
@@ -96,19 +97,12 @@ class DriverTest(tf.test.TestCase):
         self.assert_all_end()
         self.assert_goes_on_to_the_undisturbed_end()
 
-    def test_sigterm_leaves_neither_process_nor_folder_and_a_search_that_goes_on(self):
+    @parameterized.parameters((signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT))
+    def test_sigterm_and_ctrl_c_leave_nothing_but_a_search_that_goes_on(self, number, code):
         self.start()
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
         _, complaint = self.process.communicate(timeout=120)
-        self.assertEqual(self.process.returncode, 128 + signal.SIGTERM, complaint)
-        self.assert_all_end()
-        self.assert_goes_on_to_the_undisturbed_end()
-
-    def test_ctrl_c_leaves_neither_process_nor_folder_and_a_search_that_goes_on(self):
-        self.start()
-        self.process.send_signal(signal.SIGINT)
-        _, complaint = self.process.communicate(timeout=120)
-        self.assertEqual(self.process.returncode, -signal.SIGINT, complaint)
+        self.assertEqual(self.process.returncode, code, complaint)
         self.assert_all_end()
         self.assert_goes_on_to_the_undisturbed_end()
 

@@ -4,25 +4,14 @@ import collections
 import csv
 import os
 import signal
-from pathlib import Path
 
 import tensorflow as tf
 
 from tests.tuning.workers import searches
 from tuning.oracles import RandomOracle
-from tuning.workers import cluster
 
 
-class LostTest(tf.test.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.enterClassContext(cluster(2))
-
-    def setUp(self):
-        super().setUp()
-        self.folder = Path(self.create_tempdir().full_path)
-
+class LostTest(searches.WithWorkers):
     def assert_as_undisturbed(self, tuner):
         alone = searches.undisturbed(self.create_tempdir().full_path)
         ours, theirs = ({r.trial: r for r in t.records.trials} for t in (tuner, alone))

@@ -21,7 +21,6 @@ from tuning.oracles import (
     RandomOracle,
 )
 from tuning.pruning import MedianRule
-from tuning.workers import cluster
 
 VALUES = [{"units": units, "learning_rate": 0.05} for units in (3, 4, 5, 6)]
 ORACLES = {
@@ -48,15 +47,9 @@ class Fatal(searches.Tame):
             raise keras_tuner.errors.FatalError("no search can go on with four")
 
 
-class WorkersTunerTest(tf.test.TestCase, parameterized.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.enterClassContext(cluster(2))
-
+class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
     def setUp(self):
         super().setUp()
-        self.folder = Path(self.create_tempdir().full_path)
         self.others = Path(self.create_tempdir().full_path)
 
     def both(self, make_oracle=ORACLES["random"], hypermodel=searches.Tame, epochs=3, **arguments):
