@@ -43,23 +43,14 @@ from recipes.ingredients.command_line import run
 from recipes.ingredients.data import DataSettings
 from recipes.ingredients.errors import refuse_below
 from recipes.ingredients.run_directory import RunSettings
-from tuning import (
-    Hyperparameter,
-    Logarithmic,
-    LogarithmicComplement,
-    SearchSpace,
-    StackedTuner,
-)
+from recipes.ingredients.space import SpaceSettings, search_space
+from tuning import SearchSpace, StackedTuner
 from tuning.oracles import RandomOracle, search_in_memory
 from tuning.panda import Babysitter, Rules
 from tuning.pictures import paper, plain_numbers
 
-SPACE = SearchSpace(
-    (
-        Hyperparameter("learning_rate", Logarithmic(1e-4, 1.0), 0.01, 1),
-        Hyperparameter("sgd_momentum", LogarithmicComplement(0.9, 0.999), 0.9, 2),
-    )
-)
+WHOLE_SPACE = search_space(SpaceSettings(), "momentum")
+SPACE = SearchSpace((WHOLE_SPACE["learning_rate"], WHOLE_SPACE["sgd_momentum"]))
 RULES = Rules(auto=True, find_learning_rate=True)
 MODELS = CHEAP, EXPENSIVE = "cheap", "expensive"
 SHARES = 0.5, 1.0

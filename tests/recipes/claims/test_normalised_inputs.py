@@ -13,7 +13,10 @@ from recipes.ingredients.claims import RaceSettings, raw_examples
 from tests.recipes.claims.verdicts import reds, verdicts
 
 SMALL = Settings(
-    training=RaceSettings(looks=20, every=10, seeds=3), optimizers=("momentum",), hidden_units=32
+    training=RaceSettings(looks=10, every=20, seeds=3),
+    optimizers=("momentum",),
+    hidden_units=32,
+    rates=7,
 )
 
 
