@@ -162,7 +162,7 @@ def judge(found):
             "2.5",
             "way of a bias before batch norm / way of its kernel in training: largest",
             moved,
-            Expected(f"{rounding}: a thousandth at most, where Adam divides by it", high=1e-3),
+            Expected(f"{rounding}, which Adam amplifies", high=1e-3),
         ),
     ]
 

@@ -223,14 +223,13 @@ def draw(found):
     for axes, kind in zip(panels, ("groups", "batches"), strict=True):
         for number, size in enumerate(sorted(found[kind])):
             train, test = found[kind][size].mean(-1)
-            axes.plot(found["points"], test, color=f"C{number}", label=f"{kind} of {size}: test")
-            axes.plot(found["points"], train, ":", color=f"C{number}", label="training")
+            axes.plot(found["points"], test, color=f"C{number}", label=f"{kind} of {size}")
+            axes.plot(found["points"], train, ":", color=f"C{number}")
         axes.set(yscale="log", xlabel="epochs", ylabel="loss at inference [nats]")
-    panels[0].set_title(f"Groups of batches of {BATCH_SIZE}: means over seeds")
-    panels[1].set_title("Batches: means over seeds")
+        axes.set_title("Means over seeds: test part, and dotted training part")
     for axes in figure.axes:
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(loc="upper right")
     return figure
 
 
