@@ -226,10 +226,10 @@ def draw(found):
             axes.plot(found["points"], test, color=f"C{number}", label=f"{kind} of {size}")
             axes.plot(found["points"], train, ":", color=f"C{number}")
         axes.set(yscale="log", xlabel="epochs", ylabel="loss at inference [nats]")
-        axes.set_title("Means over seeds: test part, and dotted training part")
+        axes.set_title("Test part, and dotted, training part")
     for axes in figure.axes:
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper right")
+        axes.legend(loc="lower left")
     return figure
 
 
