@@ -1,5 +1,6 @@
 """Settles the environment of every test before TensorFlow is imported."""
 
+import gc
 import os
 import tempfile
 
@@ -34,6 +35,11 @@ def fresh_keras_state():
     policy = keras.config.dtype_policy()
     yield
     keras.config.set_dtype_policy(policy)
+
+
+def pytest_collection_finish():
+    """What the tests import is no more garbage than what the recipes do."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):

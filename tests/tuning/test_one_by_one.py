@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tuning import OneByOneTuner
+from tuning.garbage import frozen_heap
 from tuning.oracles import HyperbandOracle, RandomOracle
 
 OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
@@ -150,10 +151,18 @@ class OneByOneTunerTest(tf.test.TestCase):
 
         oracle = RandomOracle(OBJECTIVE, max_trials=1, seed=1)
         tuner = OneByOneTuner(oracle, counting, directory=self.folder, project_name="search")
-        before = gc.get_freeze_count()
+        gc.unfreeze()
+        self.addCleanup(gc.freeze)
         self.search(tuner)
         self.assertGreater(counts[-1], 50_000)
-        self.assertLessEqual(gc.get_freeze_count(), before)
+        self.assertEqual(gc.get_freeze_count(), 0)
+
+    def test_a_heap_that_a_caller_has_frozen_stays_frozen(self):
+        before = gc.get_freeze_count()
+        self.assertGreater(before, 50_000)  # by `import recipes`
+        with frozen_heap():
+            self.assertEqual(gc.get_freeze_count(), before)
+        self.assertEqual(gc.get_freeze_count(), before)
 
 
 if __name__ == "__main__":
