@@ -22,6 +22,7 @@ def build(hp):
         keras.optimizers.SGD(learning_rate, momentum=0.9),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
+        run_eagerly=True,  # a few steps are not worth tracing
     )
     return model
 
