@@ -48,7 +48,9 @@ with _standard_error_held_back():
 
     tensorflow.config.list_physical_devices()  # says what it thinks of missing drivers
 
-gc.freeze()  # nor need it be searched later
+    from tuning.garbage import freeze_for_good
+
+freeze_for_good()  # nor need it be searched later
 gc.enable()
 tensorflow.get_logger().setLevel("ERROR")  # many models in one process are no mistake
 keras.config.set_floatx("float32")

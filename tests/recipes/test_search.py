@@ -147,9 +147,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         own += ["--finalists", "1", "--final-seeds", "2", "--trainer", "one-by-one"]
         own += ["--hidden-layers", "2"]
         where = ["--run-directory", str(self.folder / "run")]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "recipes.search", *own, *where], cwd=ROOT
-        )
+        process = subprocess.Popen([sys.executable, "-m", "recipes.search", *own, *where], cwd=ROOT)
         trials = self.folder / "run/trials.csv"
         while not trials.exists() or len(trials.read_text().splitlines()) < 3:
             self.assertIsNone(process.poll(), "the search ended before it could be killed")
