@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-BENCHMARKS := batch_norm search_quality event_files bookkeeping dashboard stacked panda
+BENCHMARKS := batch_norm search_quality event_files bookkeeping dashboard stacked workers panda
 FOLDERS := layers recipes tuning benchmarks tests
 
 help:  ## list the targets
@@ -23,7 +23,7 @@ $(VENV)/installed: $(VENV)/python requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-cluster.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
 
@@ -72,8 +72,9 @@ bench: $(VENV)/installed-dev  ## measure the project beside its peers; ARGS="boo
 	  echo "benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name; \
 	done
 
-stress: $(VENV)/installed-dev  ## kill searches at 50 random moments and compare their ends
-	$(BIN)/python -m tests.stress.kills $(ARGS)
+stress: $(VENV)/installed-dev  ## kill searches at 50 random moments, and workers every few seconds
+	$(BIN)/python -m tests.stress.kills
+	$(BIN)/python -m tests.stress.workers
 
 test: $(VENV)/installed-dev  ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)

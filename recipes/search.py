@@ -9,6 +9,7 @@ hyperparameters mattered; and what to search next. The winner is saved as `model
     make caviar                         # 256 trials of 20 epochs
     make search ARGS="--strategy coarse-to-fine --trials 48 --learning-rate 0.001:0.1"
     make search ARGS="--data flowers.csv --target species --tiers 1,2"
+    make search ARGS="--trials 1024 --workers 8"                          # processes of Ray
 
 32 trials of 10 epochs and the best three trained again take about a minute on two cores.
 Expect a test accuracy between 0.96 and 0.98 on digits.
@@ -38,7 +39,15 @@ from recipes.ingredients.progress import TrialProgress
 from recipes.ingredients.run_directory import RunSettings, open_run
 from recipes.ingredients.search_report import advice, print_findings, trials_table
 from recipes.ingredients.space import SpaceSettings, search_space
-from tuning import OneByOneTuner, StackedTuner, first_order_importance, oracles, own_name
+from recipes.ingredients.workers import WorkerSettings, workers
+from tuning import (
+    OneByOneTuner,
+    StackedTuner,
+    WorkersTuner,
+    first_order_importance,
+    oracles,
+    own_name,
+)
 from tuning.dashboard.findings import write_findings
 
 STRATEGIES = {
@@ -61,6 +70,7 @@ class Settings:
     dataset: DataSettings = DataSettings(validation_share=0.2)
     scope: SpaceSettings = SpaceSettings()
     where: RunSettings = RunSettings()
+    crew: WorkerSettings = WorkerSettings()
     strategy: Literal[
         "random",
         "hyperband",
@@ -101,10 +111,12 @@ class Settings:
             raise BadInput(f"memory must be above 0. Received: memory={self.memory}.")
         if not 0 <= self.seed < 2**31:
             raise BadInput(f"seed must be 0 or more. Received: seed={self.seed}.")
+        if self.crew.are_wanted and self.trainer != "stacked":
+            raise BadInput(f"trainer must be stacked with workers. Received: {self.trainer}.")
 
     def as_dict(self):
         """All settings but where the run is written, flat, by the names of their flags."""
-        groups = {"dataset", "scope", "where"}
+        groups = {"dataset", "scope", "where", "crew"}
         own = {k: v for k, v in vars(self).items() if k not in groups}
         return dataclasses.asdict(self.dataset) | dataclasses.asdict(self.scope) | own
 
@@ -140,7 +152,7 @@ def main(settings):
     builder.build_from(space.defaults)  # what cannot be built is refused before anything is written
     identity = settings.as_dict() | {"data_fingerprint": data.fingerprint}
     del identity["trials"], identity["memory"]  # more trials extend a search
-    with open_run("search", settings.where, identity) as directory:
+    with workers(settings.crew), open_run("search", settings.where, identity) as directory:
         if directory.summary and directory.summary["settings"]["trials"] >= settings.trials:
             return print_summary(directory.summary, directory.path)
         directory.reopen()
@@ -249,9 +261,12 @@ def finalists_tuner(builder, settings, directory, values):
 
 def trainer(settings):
     """The class of the tuner, with what it may use."""
+    kind, more = TRAINERS[settings.trainer], {}
+    if settings.crew.are_wanted:
+        kind, more = WorkersTuner, dataclasses.asdict(settings.crew)
     if settings.trainer == "stacked" and settings.memory is not None:
-        return partial(TRAINERS["stacked"], memory=int(settings.memory * 2**30))
-    return TRAINERS[settings.trainer]
+        more["memory"] = int(settings.memory * 2**30)
+    return partial(kind, **more)
 
 
 def columns(settings, builder):

@@ -50,9 +50,11 @@ class ArchitectureTest(tf.test.TestCase, parameterized.TestCase):
                 if parts[0] == "recipes" and len(parts) > 1:
                     self.assertIn(parts[1], {"ingredients", own}, f"{path} imports {module}")
 
-    def test_only_the_dashboard_imports_tensorboard(self):
+    @parameterized.parameters(("tensorboard", "dashboard"), ("ray", "workers"))
+    def test_one_folder_alone_imports(self, library, folder):
+        importing = set()
         for path in [*files_of("layers"), *files_of("tuning"), *files_of("recipes")]:
-            if "dashboard" in path.parts:
-                continue
-            for module in imported_modules(path):
-                self.assertNotEqual(module.partition(".")[0], "tensorboard", str(path))
+            tops = {module.partition(".")[0] for module in imported_modules(path)}
+            if library in tops:
+                importing.add(path.relative_to(ROOT).parent.as_posix())
+        self.assertEqual(importing, {f"tuning/{folder}"})

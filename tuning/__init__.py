@@ -7,6 +7,7 @@ from tuning.records import Records, TrialRecord
 from tuning.scales import Linear, Logarithmic, LogarithmicComplement, log_complement
 from tuning.space import Hyperparameter, SearchSpace, own_name, own_values
 from tuning.stacked.tuner import StackedTuner
+from tuning.workers import WorkersTuner
 
 __all__ = [
     "Choices",
@@ -22,6 +23,7 @@ __all__ = [
     "SearchSpace",
     "StackedTuner",
     "TrialRecord",
+    "WorkersTuner",
     "first_order_importance",
     "log_complement",
     "own_name",

@@ -255,6 +255,23 @@ class OneByOneTuner(keras_tuner.Tuner):
         for metrics, _ in best:
             self.oracle.update_trial(trial.trial_id, metrics, step=step)
 
+    def take(self, trial, outcome):
+        """Ends a trial that was trained apart from oracle and records: they learn of it now.
+
+        Args:
+            trial: keras-tuner's `Trial`, one of the oracle's.
+            outcome: `Outcome`.
+        """
+        for epoch, metrics in outcome.curve:
+            self.records.epoch(self._row_of(trial), epoch, metrics)
+        for metrics, step in outcome.results:
+            self.oracle.update_trial(trial.trial_id, metrics, step=step)
+        if outcome.best is not None:
+            self._best[trial.trial_id] = outcome.best
+        self._began[trial.trial_id] = time.monotonic() - outcome.seconds
+        trial.status, trial.message = outcome.status, outcome.message
+        self.on_trial_end(trial)
+
     def on_trial_end(self, trial):
         """Keeps the trial's weights if they are worth it, tells the oracle, records the trial."""
         trial.seconds = self._seconds_of(trial)

@@ -21,6 +21,11 @@ class Report:
         if reason:
             self.reasons[reason] += 1
 
+    def add_all(self, other):
+        """Counts the trials of another `Report`."""
+        self.ways += other.ways
+        self.reasons += other.reasons
+
     def __str__(self):
         """One sentence, e.g. `250 trials stacked, 6 by fit (an optimiser of its own: 6)`."""
         if not self.ways:

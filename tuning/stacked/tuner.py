@@ -18,6 +18,7 @@ from keras.src.utils import naming
 from tuning import training_state
 from tuning.garbage import uncollected
 from tuning.one_by_one import OneByOneTuner
+from tuning.outcome import Outcome
 from tuning.space import own_values
 from tuning.stacked import given
 from tuning.stacked.checkpoint import StackCheckpoint
@@ -79,8 +80,7 @@ class StackedTuner(OneByOneTuner):
         for limit, value in limits.items():
             if value is not None and value < 1:
                 raise ValueError(f"{limit} must be 1 or more. Received: {limit}={value}.")
-        learns = isinstance(oracle, keras_tuner.oracles.BayesianOptimizationOracle)
-        self.stack_size = stack_size or (8 if learns else 1024)
+        self.stack_size = stack_size or (8 if learns_from_each(oracle) else 1024)
         self.memory = memory or default_limit()
         self.stacks_at_a_time = stacks_at_a_time or default_stacks_at_a_time()
         self.lock = threading.Lock()  # what the stacks' threads ask of the tuner, one at a time
@@ -89,24 +89,36 @@ class StackedTuner(OneByOneTuner):
         super().__init__(oracle, hypermodel, **arguments)
 
     def _search(self, *fit_args, **fit_kwargs):
-        try:
-            work, objection = given.read(fit_args, fit_kwargs), self._objection()
-        except NotStackable as reason:
-            work, objection = None, str(reason)
         if "verbose" in fit_kwargs:
             self.oracle.verbose = fit_kwargs["verbose"]
-        self._checkpoint = StackCheckpoint(self.project_dir, self.checkpoint_seconds)
-        self._grouping = Grouping(work.training) if work else None
+        self.prepare(*fit_args, **fit_kwargs)
         self.on_search_begin()
         while first := self._next_trial(0):
-            trials = itertools.chain([first], self._further_trials())
-            if objection:
-                left = [(trial, objection) for trial in trials]
-            else:
-                left = self._train_in_stacks(trials, work)
-            for trial, reason in left:
-                self._train_alone(trial, reason, fit_args, fit_kwargs)
+            self.train(itertools.chain([first], self._further_trials()))
         self.on_search_end()
+
+    def prepare(self, *fit_args, **fit_kwargs):
+        """Takes what `train` is to train with; the arguments are those of `fit`."""
+        self._fit = fit_args, fit_kwargs
+        try:
+            self._work, self._refusal = given.read(fit_args, fit_kwargs), self._objection()
+        except NotStackable as reason:
+            self._work, self._refusal = None, str(reason)
+        self._grouping = Grouping(self._work.training) if self._work else None
+
+    def train(self, trials):
+        """Trains trials of the oracle, and ends each of them.
+
+        Args:
+            trials: Iterable of keras-tuner's `Trial`s.
+        """
+        self._checkpoint = StackCheckpoint(self.project_dir, self.checkpoint_seconds)
+        if self._refusal:
+            left = [(trial, self._refusal) for trial in trials]
+        else:
+            left = self._train_in_stacks(trials, self._work)
+        for trial, reason in left:
+            self._train_alone(trial, reason)
 
     def _objection(self):
         """Why nothing of this search can be stacked; None if it can."""
@@ -130,8 +142,9 @@ class StackedTuner(OneByOneTuner):
         places = range(1, -(-self.stack_size // self.executions_per_trial))
         return itertools.takewhile(bool, map(self._next_trial, places))
 
-    def _train_alone(self, trial, reason, fit_args, fit_kwargs):
+    def _train_alone(self, trial, reason):
         """Trains a trial by `fit`."""
+        fit_args, fit_kwargs = self._fit
         self.report.add(FIT, reason)
         self._seed(trial)
         self._began[trial.trial_id] = time.monotonic()
@@ -250,22 +263,22 @@ class StackedTuner(OneByOneTuner):
             self._end(trial, members)
 
     def _end(self, trial, members):
-        """Tells the oracle what a trial came to, and records it."""
+        """Ends a trial whose executions have all ended."""
         several = self.executions_per_trial > 1
         step = round(np.mean([member.result[1] for member in members]))
+        curve, results = [], []
         for member in members:
             number = {"execution": member.execution} if several else {}
             for epoch, metrics in enumerate(member.curve, member.first_epoch + 1):
-                self.records.epoch(self._row_of(trial), epoch, number | metrics)
+                curve.append((epoch, number | metrics))
             metrics = member.result[0] | {self.oracle.objective.name: member.score}
-            self.oracle.update_trial(trial.trial_id, metrics, step=step)
+            results.append((metrics, step))
         kept = [member for member in members if member.snapshot is not None]
-        if kept:
-            self._best[trial.trial_id] = min(kept, key=self.rank).snapshot
-        self._began[trial.trial_id] = time.monotonic() - sum(m.seconds for m in members)
+        best = min(kept, key=self.rank).snapshot if kept else None
         reasons = [member.reason for member in members if member.reason]
-        trial.status, trial.message = "COMPLETED", reasons[0] if reasons else None
-        self.on_trial_end(trial)
+        seconds = sum(member.seconds for member in members)
+        message = reasons[0] if reasons else None
+        self.take(trial, Outcome("COMPLETED", message, seconds, curve, results, best))
         in_a_row = (self.oracle.max_consecutive_failed_trials or math.inf) - 1
         while self._unbuilt and in_a_row > 0:  # as many between others as do not end the search
             self.on_trial_end(self._unbuilt.popleft())
@@ -310,6 +323,11 @@ class StackedTuner(OneByOneTuner):
         """Keeps a stack that stops on the disk."""
         with self.lock:
             self._checkpoint.write(training)
+
+
+def learns_from_each(oracle):
+    """Whether every choice of an oracle learns from the trials before it."""
+    return isinstance(oracle, keras_tuner.oracles.BayesianOptimizationOracle)
 
 
 def default_stacks_at_a_time():

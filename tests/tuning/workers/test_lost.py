@@ -1,0 +1,91 @@
+"""Workers that are killed, hang and run out of memory, for real: nothing is lost or repeated."""
+
+import collections
+import csv
+import os
+import signal
+from pathlib import Path
+
+import tensorflow as tf
+
+from tests.tuning.workers import searches
+from tuning.oracles import RandomOracle
+from tuning.workers import cluster
+
+
+class LostTest(tf.test.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.enterClassContext(cluster(2))
+
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
+
+    def assert_as_undisturbed(self, tuner):
+        alone = searches.undisturbed(self.create_tempdir().full_path)
+        ours, theirs = ({r.trial: r for r in t.records.trials} for t in (tuner, alone))
+        self.assertEqual({*ours}, {*theirs})
+        self.assertLen(tuner.records.trials, len(ours))
+        for name, record in ours.items():
+            self.assertEqual(record.status, "COMPLETED", record.reason)
+            self.assertEqual(record.values, theirs[name].values)
+            self.assertAllClose(record.score, theirs[name].score, rtol=1e-4)
+        with (self.folder / "search/curves.csv").open(newline="") as file:
+            epochs = collections.Counter(row["trial"] for row in csv.DictReader(file))
+        self.assertEqual(epochs, dict.fromkeys(ours, searches.EPOCHS))
+
+    def killing(self, most):
+        """A tuner that kills workers as soon as one has trained an epoch."""
+        killed = []
+
+        def kill(_):
+            for process in list(searches.processes_of(self.folder))[:most] if not killed else ():
+                os.kill(process, signal.SIGKILL)
+                killed.append(process)
+
+        return searches.tuner_in(self.folder, on_epoch=kill), killed
+
+    def test_trials_of_a_killed_worker_are_trained_again_and_recorded_once(self):
+        tuner, killed = self.killing(1)
+        self.assert_as_undisturbed(searches.search(tuner))
+        self.assertLen(killed, 1)
+        self.assertGreaterEqual(len(searches.processes_of(self.folder)), 2)
+
+    def test_a_search_goes_on_when_all_workers_are_killed(self):
+        tuner, killed = self.killing(2)
+        self.assert_as_undisturbed(searches.search(tuner))
+        self.assertNotEmpty(searches.processes_of(self.folder) - {*killed})
+
+    def test_a_worker_that_hangs_is_ended_and_its_trials_are_trained_again(self):
+        hypermodel = searches.Sleepy(self.folder)
+        tuner = searches.tuner_in(self.folder, hypermodel=hypermodel, stack_seconds=15)
+        self.assert_as_undisturbed(searches.search(tuner))
+        self.assertFalse(hypermodel.is_first())
+
+    def test_a_trial_that_kills_every_worker_fails_with_the_reason_and_no_other_does(self):
+        oracle = RandomOracle(searches.OBJECTIVE, max_trials=4, seed=1)
+        hypermodel = searches.Deadly(self.folder)
+        tuner = searches.search(
+            searches.tuner_in(self.folder, oracle=oracle, hypermodel=hypermodel)
+        )
+        self.assertLen(tuner.records.trials, 4)
+        failed = [r for r in tuner.records.trials if r.status == "FAILED"]
+        self.assertEqual(failed, [r for r in tuner.records.trials if r.values["units"] == 4])
+        self.assertNotEmpty(failed)
+        self.assertLess(len(failed), 4)
+        for record in failed:
+            self.assertIn("its worker died", record.reason)
+
+    def test_a_stack_that_runs_out_of_memory_is_tried_again_smaller_in_a_new_process(self):
+        hypermodel = searches.Hungry(self.folder)
+        tuner = searches.tuner_in(self.folder, hypermodel=hypermodel, workers=1)
+        records = searches.search(tuner).records.trials
+        self.assertLen({record.trial for record in records}, 8)
+        self.assertEqual([record.status for record in records], ["COMPLETED"] * 8)
+        self.assertGreater(len(searches.processes_of(self.folder)), 1)
+
+
+if __name__ == "__main__":
+    tf.test.main()
