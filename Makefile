@@ -77,7 +77,7 @@ stress: $(VENV)/installed-dev  ## kill searches at 50 random moments, and worker
 	$(BIN)/python -m tests.stress.workers
 
 test: $(VENV)/installed-dev  ## run the tests
-	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 lint: $(VENV)/installed-dev  ## check style and formatting
 	$(BIN)/ruff check $(FOLDERS)

@@ -6,6 +6,7 @@ silences, off the screen.
 """
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -40,12 +41,17 @@ def _standard_error_held_back():
             os.dup2(original, 2)
 
 
+gc.disable()  # of what is imported nothing is garbage: to search it takes a quarter of the start
 with _standard_error_held_back():
     import keras
     import tensorflow
 
     tensorflow.config.list_physical_devices()  # says what it thinks of missing drivers
 
+    from tuning.garbage import freeze_for_good
+
+freeze_for_good()  # nor need it be searched later
+gc.enable()
 tensorflow.get_logger().setLevel("ERROR")  # many models in one process are no mistake
 keras.config.set_floatx("float32")
 keras.config.set_image_data_format("channels_last")

@@ -13,6 +13,8 @@ import pytest
 from absl import flags
 from hypothesis import settings
 
+from tuning.garbage import freeze_for_good
+
 settings.register_profile("house", deadline=None, derandomize=True)  # nothing owed to luck
 settings.load_profile("house")
 
@@ -28,12 +30,21 @@ def temporary_folder_of_absl():
 
 @pytest.fixture(autouse=True)
 def fresh_keras_state():
-    """Each test starts from the same seed, the default dtype policy and an empty name scope."""
+    """Each test starts from the same seed, the default dtype policy and an empty name scope.
+
+    TensorFlow keeps the graph of each training for ever: no later test need search it for garbage.
+    """
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     policy = keras.config.dtype_policy()
     yield
     keras.config.set_dtype_policy(policy)
+    freeze_for_good()
+
+
+def pytest_collection_finish():
+    """What the tests import is no more garbage than what the recipes do."""
+    freeze_for_good()
 
 
 def pytest_collection_modifyitems(items):

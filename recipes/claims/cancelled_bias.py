@@ -6,8 +6,8 @@ gradient is zero, and a network trains alike with and without it.
 You will see the gradients of biases with and without batch norm after them, and how far apart the
 probabilities of two networks drift that start from the same kernels, one with random biases, one
 without any. Zero is expected, up to the rounding of float32 (1.2e-7), which training amplifies. How
-far the biases themselves move is measured too: nothing holds Adam, which divides a gradient by its
-own size, from walking about on rounding errors.
+far the biases themselves move is measured too: Adam divides a gradient by its own size, so that
+only its epsilon holds it from walking about on rounding errors.
 
     python -m recipes.claims.cancelled_bias
 
@@ -162,7 +162,7 @@ def judge(found):
             "2.5",
             "way of a bias before batch norm / way of its kernel in training: largest",
             moved,
-            Expected(f"{rounding}, if the step follows the gradient's size", high=1e-3),
+            Expected(f"{rounding}, which Adam amplifies", high=1e-3),
         ),
     ]
 

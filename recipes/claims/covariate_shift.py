@@ -7,7 +7,9 @@ You will see the 15th, 50th and 85th percentile of what reaches a sigmoid of the
 through training, with and without batch norm: Ioffe & Szegedy's figure 1, on digits. Measured are
 the way that these percentiles travel, in units of the distribution's spread; the mini-batches to a
 validation loss, each network at its own best learning rate; and the largest rate that gets there.
-Expected are the paper's findings, each by a tenth at least: less would be of no use.
+Expected are the paper's findings, each by a tenth at least: less would be of no use. Losses are
+looked at every 30 mini-batches, by when batch norm is often there already, so that it may be faster
+than it seems.
 
     python -m recipes.claims.covariate_shift
 

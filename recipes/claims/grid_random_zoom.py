@@ -6,12 +6,12 @@ value of their own of each hyperparameter, so that it does not matter which one 
 
 You will see where a grid, random sampling and coarse-to-fine search looked, on a map of the loss
 by Adam's learning rate, which matters, and its epsilon, which hardly does; and the best loss by
-budget.
-Measured are the distinct learning rates that are tried, and the best loss of a grid less that of
-random sampling, over many ranges of the learning rate: each is four decades that lie elsewhere, or
-a grid would be good or bad by the luck of one point. With one hyperparameter alone the grid, which
-leaves the smaller gaps, should be no worse; with two, random sampling. How much it gains depends on
-how narrow the good range is, which the picture shows.
+budget. Measured are the distinct learning rates that are tried, and the best loss of a grid less
+that of random sampling, over many ranges of the learning rate: each is four decades that lie
+elsewhere, or a grid would be good or bad by the luck of one point. With one hyperparameter alone
+the grid, which leaves the smaller gaps, should be no worse; with two, random sampling. How much it
+gains depends on how narrow the good range is, which the picture shows. There is one map: intervals
+are over ranges and searches, not over networks.
 
     python -m recipes.claims.grid_random_zoom
 

@@ -4,11 +4,11 @@ Exponentially weighted averages of the mini-batches' means and variances, gather
 the place of a batch's own statistics. Then a prediction does not depend on what else is in the
 batch, and training and test agree.
 
-You will see the loss by the averages and by the batch's own statistics part and meet in training,
-for three ways to average. An average that starts at 0 or 1 and keeps 0.99 of itself has made only
-1 - 0.99**n of the way after n mini-batches: 10 % after 10, 63 % after 100. Expected are: the same
-prediction alone and in a batch, up to rounding; that closed form; and losses that agree within a
-tenth, after a few mini-batches and after many, for each way to average.
+You will see the loss of all examples by the averages, and by their own statistics as one batch,
+part and meet in training, for three ways to average. An average that starts at 0 or 1 and keeps
+0.99 of itself has made only 1 - 0.99**n of the way after n mini-batches: 10 % after 10, 63 % after
+100. Expected are: the same prediction alone and in a batch, up to rounding; that closed form; and
+losses that agree within a tenth, after a few mini-batches and after many, for each way to average.
 
     python -m recipes.claims.one_example_alone
 
@@ -99,7 +99,7 @@ def measure(settings, layer=BatchNorm, predict=predict):
 
     Returns:
         `{"points": (looks,)`, `"losses": {way: (2, looks, seeds)}`, by the averages and by the
-        batch's own statistics, `"alone": differences in probabilities`, `"reached": (3, steps)}`,
+        examples' own statistics, `"alone": differences in probabilities`, `"reached": (3, steps)}`,
         number of steps, share of the way that an average has made, and its closed form.
     """
     parts = flat_examples(settings.dataset)
@@ -157,7 +157,7 @@ def judge(found):
         ),
         Check(
             "2.10",
-            "loss by the averages / by the batch's own statistics, after so many mini-batches",
+            "loss by the averages / by the examples' own statistics, after so many mini-batches",
             agree,
             Expected("training and test agree, within a tenth", low=0.9, high=1.1),
         ),
@@ -173,7 +173,7 @@ def draw(found):
             lines = axes.plot(found["points"], values, color=f"C{number}", alpha=0.7)
             lines[0].set_label(name)
     lines = panels[0].plot(found["points"], own, color="0.4", linestyle=":")
-    lines[0].set_label("the batch's own statistics")
+    lines[0].set_label("the examples' own statistics")
     panels[0].set(yscale="log", xlabel="mini-batches", ylabel="loss by the averages [nats]")
     panels[1].set(yscale="log", xlabel="mini-batches", ylabel="by averages / by own statistics")
     steps, shares, formula = found["reached"]

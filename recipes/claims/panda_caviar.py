@@ -4,69 +4,102 @@ Panda mode trains one model, watches its loss and adjusts its hyperparameters me
 data, slow training, few computers. Caviar mode trains many settings in parallel and keeps the best:
 for plenty of computers, where it covers a space fast.
 
-You will see the best validation loss by computer time of both. Computer time is counted in passes
-over the training part, those that are undone, range tests and forks included: in the same seconds a
-cheap model gets many of them, an expensive one few. (Seconds themselves would measure the compiler,
-at the size of a recipe.) Panda begins at a random setting, finds itself
-a learning rate by a range test, and goes by the project's rules. Caviar trains random settings from
-the same space, so long each, as many as the passes allow. Measured is the loss of caviar less that
-of panda in the passes of two such trials, which should be no less than 0; and that of panda less
-that of caviar in the passes of fifty, which should be no less than 0 either.
+You will see the best validation loss by computer time of both, for a cheap model and for one whose
+epoch costs at least ten times as much. Computer time is what one pays for: CPU seconds of the whole
+process, in which all that a mode does counts, building and compiling its models, range tests, forks
+and undone epochs included. Panda is `tuning.panda` by its own rules, from a random setting, whose
+learning rate it replaces by what a range test finds. Caviar is a random search by `StackedTuner` of
+the same space, as many trials side by side as there is time for, then as many again. Measured is,
+after half of the seconds and after all, the loss of caviar less that of panda on the expensive
+model; and that of panda less that of caviar on the cheap one; each should be no less than 0.
 
     python -m recipes.claims.panda_caviar
 
-Takes a minute and a half on two cores. Kind to panda: caviar trains side by side, so that a pass of
-a small model costs it less. Unkind: a range test's 300 mini-batches are 18 passes over digits, and
-next to nothing where data are big. Source: Ng (2017), "Improving Deep Neural Networks", week 3.
+Takes about four minutes on two cores. Unkind to panda: a range test's 300 mini-batches are 18
+epochs of digits, and next to nothing where data are big; and a person would turn the momentum too,
+which the rules leave where chance put it. Unkind to caviar: its trials have one length, where a
+pruning rule would end the bad ones. Seconds are those of your machine: your figures will differ.
+Source: Ng (2017), "Improving Deep Neural Networks", week 3.
 """
 
+import contextlib
 import dataclasses
 import tempfile
+import time
 
+import keras_tuner
 import numpy as np
 
-from recipes.ingredients.claims import Check, Expected, conduct, flat_examples, mean_of, seeded
-from recipes.ingredients.claims.losses import BATCH_SIZE, bounded, builder, curves_of
+from recipes.ingredients.claims import (
+    Check,
+    Expected,
+    conduct,
+    flat_examples,
+    mean_of,
+    ratio_of,
+    seeded,
+)
+from recipes.ingredients.claims.losses import BATCH_SIZE, bounded, builder
 from recipes.ingredients.command_line import run
 from recipes.ingredients.data import DataSettings
 from recipes.ingredients.errors import refuse_below
 from recipes.ingredients.run_directory import RunSettings
-from tuning import Logarithmic, LogarithmicComplement
-from tuning.panda import Rules, babysit, journal
-from tuning.pictures import paper
+from recipes.ingredients.space import SpaceSettings, search_space
+from tuning import SearchSpace, StackedTuner
+from tuning.oracles import RandomOracle, search_in_memory
+from tuning.panda import Babysitter, Rules
+from tuning.pictures import paper, plain_numbers
 
-SCALES = {
-    "learning_rate": Logarithmic(1e-4, 1.0),
-    "sgd_momentum": LogarithmicComplement(0.9, 0.999),
-}
+WHOLE_SPACE = search_space(SpaceSettings(), "momentum")
+SPACE = SearchSpace((WHOLE_SPACE["learning_rate"], WHOLE_SPACE["sgd_momentum"]))
 RULES = Rules(auto=True, find_learning_rate=True)
-RANGE_TEST_STEPS = 300
-"""Three seeds of a hundred: what `tuning.panda.learning_rate_range` does unless told otherwise."""
-SCARCE, PLENTY = 2, 50
-"""Computer time, in trials of caviar."""
+MODELS = CHEAP, EXPENSIVE = "cheap", "expensive"
+SHARES = 0.5, 1.0
+"""Of the seconds, after which the two are compared."""
+MANY = 10_000
+"""Trials, more than there is time for."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Compares one model that is watched with many that are not."""
+    """Compares one model that is watched with many that are not, in equal seconds."""
 
     where: RunSettings = RunSettings()
     dataset: DataSettings = DataSettings(validation_share=0.2)
-    hidden_units: int = 64
-    """Units of each hidden layer, 1 or more."""
-    hidden_layers: int = 2
-    """Number of hidden layers, 1 or more."""
+    cheap_units: int = 64
+    """Units of each hidden layer of the cheap model, 1 or more."""
+    cheap_layers: int = 2
+    """Hidden layers of the cheap model, 1 or more."""
+    cheap_side_by_side: int = 64
+    """Trials that caviar trains at a time of the cheap model, 1 or more."""
+    expensive_units: int = 1024
+    """Units of each hidden layer of the expensive model, 1 or more."""
+    expensive_layers: int = 3
+    """Hidden layers of the expensive model, 1 or more."""
+    expensive_side_by_side: int = 2
+    """Trials that caviar trains at a time of the expensive model, 1 or more."""
+    seconds: float = 16.0
+    """Computer time of each mode for each model and seed, CPU seconds, above 0."""
     trial_epochs: int = 20
-    """Passes of each of caviar's trials, 1 or more."""
+    """Epochs of each of caviar's trials, 1 or more."""
     panda_epochs: int = 60
     """Epochs of panda's model, 1 or more; its rules may end it before."""
-    seeds: int = 10
+    seeds: int = 6
     """How often each is done, 2 or more."""
 
     def __post_init__(self):
         """Refuses values outside their range."""
-        least = dict.fromkeys(("hidden_units", "hidden_layers", "trial_epochs", "panda_epochs"), 1)
-        refuse_below(self, seeds=2, **least)
+        whole = [
+            f"{model}_{what}" for model in MODELS for what in ("units", "layers", "side_by_side")
+        ]
+        least = dict.fromkeys((*whole, "trial_epochs", "panda_epochs"), 1)
+        refuse_below(self, above_zero=("seconds",), seeds=2, **least)
+
+    def of(self, model):
+        """Layers of a model, and its trials at a time: `(fixed values, side_by_side)`."""
+        names = (f"{model}_{what}" for what in ("units", "layers", "side_by_side"))
+        units, layers, side_by_side = (getattr(self, name) for name in names)
+        return {"hidden_units": units, "hidden_layers": layers}, side_by_side
 
 
 def main(settings):
@@ -74,16 +107,47 @@ def main(settings):
     return conduct(__file__, settings, measure, judge, draw)
 
 
-def watched(settings, parts, fixed, values, seed, rules=RULES):
-    """Panda: one model from given values, watched.
+class TimeIsUp(Exception):
+    """The computer time is spent."""
 
-    Returns:
-        `(passes, losses)`, each a number for each epoch: passes so far, and validation loss.
-    """
-    model = seeded(seed, builder(parts, fixed), values)
-    with tempfile.TemporaryDirectory() as folder:
-        outcome = babysit(
-            model,
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """What a mode had at each moment."""
+
+    seconds: np.ndarray
+    """`(moments,)` computer time of each, from 0 on, ascending."""
+    best: np.ndarray
+    """`(moments,)` the best validation loss until then, in nats; at first that of guessing."""
+
+    def by(self, seconds):
+        """The best loss by given computer times: an array like `seconds`."""
+        return self.best[np.searchsorted(self.seconds, seconds, side="right") - 1]
+
+
+def sampling(seed, trials):
+    """The oracle of so many random trials."""
+    hp = keras_tuner.HyperParameters()
+    SPACE.declare(hp)
+    objective = keras_tuner.Objective("val_loss", "min")
+    return RandomOracle(objective, max_trials=trials, seed=seed, hyperparameters=hp)
+
+
+def watched(settings, parts, model, seed, clock, rules=RULES, **begin):
+    """Panda: one model, watched, from a random setting, but for what is given: its `Course`."""
+    build = builder(parts, settings.of(model)[0])
+    ((values, _),) = search_in_memory(sampling(seed, 1), lambda _: 0.0)
+    began = clock()
+
+    def look_at_the_clock(_):
+        if clock() - began > settings.seconds:
+            raise TimeIsUp
+
+    network = seeded(seed, build, values | begin)
+    built = clock() - began
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(TimeIsUp):
+        training = Babysitter(
+            network,
             parts["train"],
             folder,
             validation_data=parts["validation"],
@@ -91,102 +155,139 @@ def watched(settings, parts, fixed, values, seed, rules=RULES):
             epochs=settings.panda_epochs,
             seed=seed,
             rules=rules,
-            say=lambda _: None,
+            say=look_at_the_clock,
+            clock=clock,
         )
-    steps, sizes, losses = np.transpose(
-        [[day[name] for name in ("step", "batch_size", "val_loss")] for day in outcome.days]
-    )
-    examples = np.cumsum(np.diff(steps, prepend=0) * sizes)
-    for entry in outcome.entries:
-        examples[steps > entry.step] += steps_of(entry) * entry.knobs["batch_size"]
-    return examples / len(parts["train"][0]), bounded(losses, parts)
+        training.run()
+    moments = [(built + day["seconds"], day["val_loss"]) for day in training.records.days]
+    return course(moments, parts)
 
 
-def steps_of(entry):
-    """Mini-batches that an intervention took besides those of the training."""
-    if entry.by == journal.RANGE_TEST:
-        return RANGE_TEST_STEPS
-    return len(entry.fork["variations"]) * entry.fork["steps"] if entry.fork else 0
+def searched(settings, parts, model, seed, clock, keep=np.minimum):
+    """Caviar: so many random settings side by side, then as many again: the `Course` of the best.
+
+    `keep` is what it keeps of two losses; by default the smaller one.
+    """
+    fixed, side_by_side = settings.of(model)
+    build, oracle, moments, began = builder(parts, fixed), sampling(seed, MANY), [], clock()
+
+    def note(stack):
+        losses = [member.curve[-1]["val_loss"] for member in stack.members]
+        moments.append((clock() - began, keep.reduce(bounded(np.array(losses), parts))))
+        if moments[-1][0] > settings.seconds:
+            raise TimeIsUp
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(TimeIsUp):
+        tuner = StackedTuner(
+            oracle,
+            lambda hp: build(SPACE.declare(hp)),
+            seed=seed,
+            directory=folder,
+            checkpoints=0,
+            stack_size=side_by_side,
+            on_epoch=note,
+        )
+        tuner.search(
+            *parts["train"],
+            validation_data=parts["validation"],
+            batch_size=BATCH_SIZE,
+            epochs=settings.trial_epochs,
+            verbose=0,
+        )
+    return course(moments, parts, keep)
 
 
-def measure(settings, watched=watched, keep=np.minimum):
-    """Does both, once for each seed.
+def course(moments, parts, keep=np.minimum):
+    """The `Course` of `(seconds, loss)` at each moment, which begins with guessing."""
+    seconds, losses = np.transpose([(0.0, np.nan), *moments])
+    return Course(seconds, keep.accumulate(bounded(losses, parts)))
+
+
+def measure(settings, clock=time.process_time, panda=watched, caviar=searched):
+    """Does both with both models, once for each seed.
 
     Args:
         settings: `Settings`.
-        watched: Panda. Default the function of that name.
-        keep: What caviar keeps of two losses. Default the smaller one.
+        clock: What tells the computer time. Default the CPU seconds of this process.
+        panda: As the function `watched`, which is the default.
+        caviar: As the function `searched`, which is the default.
 
     Returns:
-        `{"passes": array, "panda", "caviar": (seeds, passes), "trial_epochs": passes of a trial}`:
-        the best loss in so many passes.
+        `{"seconds": settings.seconds, model: {"panda": [Course of each seed], "caviar": ...}}`.
     """
-    parts = flat_examples(settings.dataset)
-    fixed = {"hidden_units": settings.hidden_units, "hidden_layers": settings.hidden_layers}
-    passes = np.arange(1, PLENTY * settings.trial_epochs + 1)
-    trials = [each for seed in range(settings.seeds) for each in draws(seed, PLENTY)]
-    curves = curves_of(parts, fixed, trials, settings.trial_epochs)
-    caviar = curves.T.reshape(settings.seeds, len(passes))  # one trial after another
-    panda = []
-    for seed in range(settings.seeds):
-        done, losses = watched(settings, parts, fixed, draws(seed, 1)[0], seed)
-        best = np.minimum.accumulate([*bounded(np.array([np.nan]), parts), *losses])
-        panda.append(best[np.searchsorted(done, passes, side="right")])
-    return {
-        "passes": passes,
-        "panda": np.array(panda),
-        "caviar": keep.accumulate(caviar, axis=1),
-        "trial_epochs": settings.trial_epochs,
-    }
-
-
-def draws(seed, count):
-    """Random settings, `{name: value}` each."""
-    units = np.random.default_rng(seed).random((count, len(SCALES)))
-    columns = [scale.from_unit(own) for scale, own in zip(SCALES.values(), units.T, strict=True)]
-    return [dict(zip(SCALES, each, strict=True)) for each in np.transpose(columns).tolist()]
+    parts, found = flat_examples(settings.dataset), {"seconds": settings.seconds}
+    modes = {"panda": panda, "caviar": caviar}
+    for model in MODELS:
+        courses = {mode: [] for mode in modes}
+        for seed in range(settings.seeds):
+            for mode, train in modes.items():
+                courses[mode].append(train(settings, parts, model, seed, clock))
+        found[model] = courses
+    return found
 
 
 def judge(found):
-    """Which is better in little computer time, and in much."""
-
-    def after(name, trials):
-        return found[name][:, trials * found["trial_epochs"] - 1]
-
-    scarce, plenty = (n * found["trial_epochs"] for n in (SCARCE, PLENTY))
+    """Whether one model is the expensive one, and which mode is better in equal seconds."""
+    epochs = {
+        model: [np.median(np.diff(each.seconds)) for each in found[model]["panda"]]
+        for model in MODELS
+    }
+    no_less = "{} model, equal seconds: best loss of {} less that of {}".format
     return [
         Check(
             "1.9",
-            f"an expensive model: best loss of caviar less that of panda, {scarce} passes",
-            mean_of(after("caviar", SCARCE) - after("panda", SCARCE)),
-            Expected("time for two guesses, or for one that is looked after", low=0.0),
+            "CPU seconds of an epoch, watched: the expensive model / the cheap one",
+            ratio_of(epochs[EXPENSIVE], epochs[CHEAP]),
+            Expected("else neither would be cheap or expensive", low=10.0),
+        ),
+        Check(
+            "1.9",
+            no_less(EXPENSIVE, "caviar", "panda"),
+            behind(found, EXPENSIVE, "caviar", "panda"),
+            Expected("time for few guesses, or for one that is looked after", low=0.0),
             "nats",
         ),
         Check(
             "1.10",
-            f"a cheap model: best loss of panda less that of caviar, {plenty:,} passes",
-            mean_of(after("panda", PLENTY) - after("caviar", PLENTY)),
+            no_less(CHEAP, "panda", "caviar"),
+            behind(found, CHEAP, "panda", "caviar"),
             Expected("many guesses cover the space", low=0.0),
             "nats",
         ),
     ]
 
 
+def behind(found, model, mode, other):
+    """The best loss of one mode less that of the other, a `Measured` for each moment."""
+    pairs = list(zip(found[model][mode], found[model][other], strict=True))
+    moments = [share * found["seconds"] for share in SHARES]
+    return tuple(
+        mean_of([one.by(moment) - two.by(moment) for one, two in pairs], f"{moment:.3g} s")
+        for moment in moments
+    )
+
+
 def draw(found):
-    """The best loss by passes: a thin line for each seed, a thick one for their mean."""
-    figure = paper(8, 4.4)
-    axes = figure.subplots()
-    for colour, name in (("C0", "panda"), ("C1", "caviar")):
-        axes.plot(found["passes"], found[name].T, color=colour, alpha=0.3, linewidth=0.8)
-        axes.plot(found["passes"], found[name].mean(0), color=colour, linewidth=2.5, label=name)
-    for trials, text in ((SCARCE, "an expensive model"), (PLENTY, "a cheap model")):
-        axes.axvline(trials * found["trial_epochs"], color="0.5", linestyle="--")
-        ends = (trials * found["trial_epochs"], axes.get_ylim()[1])
-        axes.annotate(text, ends, rotation=90, ha="right", va="top", fontsize=9)
-    axes.set(xscale="log", yscale="log", xlabel="computer time [passes over the training part]")
-    axes.set(ylabel="best validation loss [nats]", title="One model watched, or many settings")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower left")
+    """The best loss by computer time: a thin line for each seed, a thick one for their median."""
+    figure = paper(12, 4.4)
+    moments = np.linspace(0, found["seconds"], 500)
+    for axes, model in zip(figure.subplots(1, 2, sharey=True), MODELS, strict=True):
+        for colour, (mode, courses) in zip(("C0", "C1"), found[model].items(), strict=True):
+            losses = np.array([each.by(moments) for each in courses])
+            axes.plot(moments, losses.T, color=colour, alpha=0.3, linewidth=0.8)
+            axes.plot(moments, np.median(losses, 0), color=colour, linewidth=2.5, label=mode)
+        for share in SHARES:
+            axes.axvline(share * found["seconds"], color="0.5", linestyle="--")
+        axes.set(
+            yscale="log",
+            xlabel="computer time [CPU seconds]",
+            title=f"{model} model: thick, the median",
+        )
+        axes.yaxis.set_tick_params(labelleft=True)
+        plain_numbers(axes.yaxis)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.axes[0].set_ylabel("best validation loss [nats]")
     return figure
 
 

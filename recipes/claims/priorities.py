@@ -18,6 +18,7 @@ as in `tuning.first_order_importance`.
 
 import dataclasses
 import tempfile
+from typing import Literal
 
 import keras_tuner
 import numpy as np
@@ -34,8 +35,6 @@ from tuning.analysis.shares import PRIORITIES
 from tuning.oracles import RandomOracle
 from tuning.pictures import paper
 
-OPTIMIZERS = "momentum", "adam"
-
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -49,6 +48,8 @@ class Settings:
     """Searches by each optimiser, 2 or more."""
     epochs: int = 5
     """Epochs of each trial, 1 or more."""
+    optimizers: tuple[Literal["momentum", "adam"], ...] = ("momentum", "adam")
+    """How gradients become updates; each is a condition of its own."""
 
     def __post_init__(self):
         """Refuses values outside their range."""
@@ -107,7 +108,7 @@ def measure(settings, search=search):
         `{optimiser: {name: (priority, (seeds,) shares)}}`.
     """
     found = {}
-    for optimizer in OPTIMIZERS:
+    for optimizer in settings.optimizers:
         space = search_space(SpaceSettings(), optimizer)
         trials = search(settings, optimizer, space)
         shares = {name: [] for name in space.priorities}

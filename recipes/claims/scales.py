@@ -134,7 +134,7 @@ def judge_shares(draws):
         return share_of(inside, len(values), f"[{low:g}, {high:g}]")
 
     def about(why, share):
-        return Expected(f"{why}, give or take the draws", share - 0.02, share + 0.02)
+        return Expected(f"{why}, within 0.02", share - 0.02, share + 0.02)
 
     rates = [share("learning_rate", "right", *decade) for decade in DECADES]
     return [

@@ -35,7 +35,8 @@ def run(main, settings_type, arguments=None):
         _leave(2, error)
     except (RunFailed, OSError) as error:
         _leave(1, error)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        console.print(f"\n{interrupt}", soft_wrap=True)
         sys.exit(130)
 
 

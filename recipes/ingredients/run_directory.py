@@ -97,6 +97,7 @@ def open_run(recipe, where, identity):
         BadInput: The folder holds a run and neither `resume` nor `overwrite` was given, holds
             something else, is in use, cannot be written, or was begun with other settings.
         RunFailed: A file could not be written meanwhile, the disk being full, say.
+        KeyboardInterrupt: A person interrupted; the message says how the run goes on.
     """
     if where.resume and where.overwrite:
         raise BadInput("--resume and --overwrite exclude each other: give one of them.")
@@ -117,8 +118,8 @@ def open_run(recipe, where, identity):
         hint = f"the same command with --resume --run-directory {shlex.quote(str(path))} goes on"
         try:
             yield Run(path, summary)
-        except KeyboardInterrupt:
-            console.print(f"\ninterrupted: {hint}", soft_wrap=True)
+        except KeyboardInterrupt as interrupt:
+            interrupt.args = (f"interrupted: {hint}",)  # of a run within a run, the outer one's
             raise
         except OSError as error:
             raise RunFailed(

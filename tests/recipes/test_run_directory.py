@@ -114,13 +114,23 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_a_path_like_markup_is_printed_as_it_is(self):
         path = self.folder / "a[/red] b"
+
+        def interrupted(settings):
+            with self.open(run_directory=settings.run_directory):
+                raise KeyboardInterrupt
+
+        with self.assertRaises(SystemExit), command_line.console.capture() as printed:
+            command_line.run(interrupted, RunSettings, ["--run-directory", str(path)])
+        self.assertIn(f"--run-directory '{path}' goes on", printed.get())
+
+    def test_of_a_run_within_a_run_an_interrupt_names_the_outer_one(self):
+        hint = f"^interrupted: .*--run-directory '{self.run_directory}' goes on$"
         with (
-            self.assertRaises(KeyboardInterrupt),
-            command_line.console.capture() as printed,
-            self.open(run_directory=path),
+            self.assertRaisesRegex(KeyboardInterrupt, hint),
+            self.open(run_directory=self.run_directory),
+            self.open(run_directory=self.run_directory / "within"),
         ):
             raise KeyboardInterrupt
-        self.assertIn(f"--run-directory '{path}' goes on", printed.get())
 
     def test_resuming_with_other_settings_names_the_difference(self):
         self.begin(run_directory=self.run_directory)

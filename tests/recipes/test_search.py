@@ -1,7 +1,11 @@
 import csv
+import dataclasses
+import functools
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import types
 from pathlib import Path
@@ -9,6 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import flags
 from absl.testing import parameterized
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -31,25 +36,38 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+def small(run_directory, scope=None, where=None, **own):
+    few = {"trials": 4, "epochs": 1, "finalists": 1, "final_seeds": 2}
+    few["trainer"] = "one-by-one"  # four trials are not worth compiling
+    return Settings(
+        DataSettings("iris", validation_share=0.2),
+        SpaceSettings(**{"hidden_layers": "2"} | (scope or {})),  # the shallowest: seconds
+        RunSettings(run_directory, **where or {}),
+        **few | own,
+    )
+
+
+@functools.cache
+def finished_search():
+    """What a small random search came to, for all tests that leave its folder as it is."""
+    return search.main(small(Path(tempfile.mkdtemp(dir=flags.FLAGS.test_tmpdir)) / "run"))
+
+
 class SearchTest(tf.test.TestCase, parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = Path(self.create_tempdir().full_path)
 
     def settings(self, scope=None, where=None, **own):
-        small = {"trials": 4, "epochs": 1, "finalists": 1, "final_seeds": 2}
-        small["trainer"] = "one-by-one"  # four trials are not worth compiling
-        return Settings(
-            DataSettings("iris", validation_share=0.2),
-            SpaceSettings(**{"hidden_layers": "2"} | (scope or {})),  # the shallowest: seconds
-            RunSettings(self.folder / "run", **where or {}),
-            **small | own,
-        )
+        return small(self.folder / "run", scope, where, **own)
 
     @parameterized.parameters(*STRATEGIES)
     def test_each_strategy_keeps_its_budget_and_its_space_and_leaves_a_whole_run(self, strategy):
-        result = search.main(self.settings(strategy=strategy))
-        trials = rows_of(self.folder / "run/trials.csv")
+        if strategy == "random":
+            result = finished_search()
+        else:
+            result = search.main(self.settings(strategy=strategy))
+        trials = rows_of(result.run_directory / "trials.csv")
         self.assertBetween(len(trials), 1 if strategy in ("grid", "hyperband") else 4, 4)
         for trial in trials:
             self.assertEqual(trial["status"], "COMPLETED")
@@ -57,26 +75,21 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
             self.assertBetween(int(trial["hidden_units"]), 50, 100)
             self.assertIn(trial["batch_size"], ("32", "64", "128", "256"))
             self.assertBetween(float(trial["sgd_momentum"]), 0.9, 0.999)
-        summary = json.loads((self.folder / "run/summary.json").read_text())
+        summary = json.loads((result.run_directory / "summary.json").read_text())
         self.assertEqual(summary["test_accuracy"], result.test_accuracy)
         self.assertEqual(summary["trials"], {"COMPLETED": len(trials)})
         self.assertContainsSubset(summary["importance"], summary["best"])
         self.assertLen(summary["finalists"][0]["accuracies"], 2)
-        model = keras.models.load_model(self.folder / "run/model.keras", compile=False)
+        model = keras.models.load_model(result.run_directory / "model.keras", compile=False)
         columns = {name: np.zeros((1, 1), np.float32) for name in model.input}
         self.assertAllClose(np.sum(model.predict(columns, verbose=0)), 1.0)
 
     def test_the_budget_of_a_grid_is_said_before_it_is_run(self):
-        command = [sys.executable, "-m", "recipes.search", "--strategy", "grid", "--data", "iris"]
-        small = ["--trials", "3", "--epochs", "1", "--finalists", "1", "--final-seeds", "1"]
-        small += ["--trainer", "one-by-one"]
-        where = ["--run-directory", str(self.folder / "run")]
-        done = subprocess.run(
-            [*command, *small, *where], cwd=ROOT, text=True, capture_output=True, check=True
-        )
-        self.assertIn("grid of 3 trials, the largest within 3", done.stdout)
-        self.assertLess(done.stdout.index("grid of 3"), done.stdout.index("trial 1/3"))
-        self.assertTrue(done.stdout.rstrip().endswith(str(self.folder / "run")))
+        with console.capture() as said:
+            search.main(self.settings(strategy="grid", trials=3, final_seeds=1))
+        self.assertIn("grid of 3 trials, the largest within 3", said.get())
+        self.assertLess(said.get().index("grid of 3"), said.get().index("trial 1/3"))
+        self.assertTrue(said.get().rstrip().endswith(str(self.folder / "run")))
 
     def test_adam_is_searched_by_its_own_hyperparameters(self):
         result = search.main(self.settings(optimizer="adam"))
@@ -84,12 +97,14 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         self.assertNotIn("sgd_momentum", result.best)
 
     def test_a_finished_search_that_is_resumed_says_what_it_came_to(self):
-        first = search.main(self.settings())
-        self.assertEqual(search.main(self.settings(where={"resume": True})), first)
+        first = finished_search()
+        self.assertEqual(search.main(small(first.run_directory, where={"resume": True})), first)
 
     def test_more_trials_extend_a_search_and_fewer_change_nothing(self):
-        first = search.main(self.settings())
-        self.assertEqual(search.main(self.settings(trials=3, where={"resume": True})), first)
+        first = finished_search()
+        shutil.copytree(first.run_directory, self.folder / "run")
+        fewer = search.main(self.settings(trials=3, where={"resume": True}))
+        self.assertEqual(fewer, dataclasses.replace(first, run_directory=self.folder / "run"))
         search.main(self.settings(trials=6, memory=1.0, where={"resume": True}))
         extended = rows_of(self.folder / "run/trials.csv")
         self.assertEqual([row["trial"] for row in extended], list("012345"))
@@ -110,31 +125,29 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual(one["learning_rate"], other["learning_rate"])
 
     def test_a_search_with_other_settings_is_not_resumed(self):
-        search.main(self.settings())
+        folder = finished_search().run_directory
         with self.assertRaisesRegex(BadInput, "epochs: 1 there, 2 now"):
-            search.main(self.settings(epochs=2, where={"resume": True}))
+            search.main(small(folder, epochs=2, where={"resume": True}))
 
     def test_each_trial_is_a_row_of_hparams_with_all_columns(self):
-        search.main(self.settings())
-        files = sorted((self.folder / "run/tensorboard").glob("*/events.out.tfevents*"))
+        folder = finished_search().run_directory
+        files = sorted((folder / "tensorboard").glob("*/events.out.tfevents*"))
         self.assertEqual([file.parent.name for file in files], list("0123"))
 
     def test_what_it_found_is_drawn_with_the_finalists(self):
-        search.main(self.settings())
-        self.assertTrue((self.folder / "run/figure.png").is_file())
-        events = EventAccumulator(str(self.folder / "run/analysis")).Reload()
+        folder = finished_search().run_directory
+        self.assertTrue((folder / "figure.png").is_file())
+        events = EventAccumulator(str(folder / "analysis")).Reload()
         (card,) = events.Tensors("search/1 best trial")
         self.assertIn("2 seeds", card.tensor_proto.string_val[0].decode())
         self.assertLen(events.Scalars("by trial/best so far"), 4)
 
     def test_a_killed_search_goes_on_and_ends_with_the_trials_of_an_undisturbed_one(self):
-        flags = ["--data", "iris", "--validation-share", "0.2", "--trials", "4", "--epochs", "1"]
-        flags += ["--finalists", "1", "--final-seeds", "2", "--trainer", "one-by-one"]
-        flags += ["--hidden-layers", "2"]
+        own = ["--data", "iris", "--validation-share", "0.2", "--trials", "4", "--epochs", "1"]
+        own += ["--finalists", "1", "--final-seeds", "2", "--trainer", "one-by-one"]
+        own += ["--hidden-layers", "2"]
         where = ["--run-directory", str(self.folder / "run")]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "recipes.search", *flags, *where], cwd=ROOT
-        )
+        process = subprocess.Popen([sys.executable, "-m", "recipes.search", *own, *where], cwd=ROOT)
         trials = self.folder / "run/trials.csv"
         while not trials.exists() or len(trials.read_text().splitlines()) < 3:
             self.assertIsNone(process.poll(), "the search ended before it could be killed")
@@ -142,11 +155,10 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         process.kill()
         process.wait()
         search.main(self.settings(where={"resume": True}))
-        resumed = rows_of(trials)
-        search.main(self.settings(where={"overwrite": True}))
+        undisturbed = finished_search().run_directory / "trials.csv"
         without_times = [
-            [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
-            for rows in (resumed, rows_of(trials))
+            [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(path)]
+            for path in (trials, undisturbed)
         ]
         self.assertEqual(*without_times)
 
@@ -193,10 +205,10 @@ class SearchSpaceTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllClose(share, 0.25, atol=2e-3)
 
     def test_flags_fix_narrow_widen_and_choose(self):
-        flags = SpaceSettings(
+        scope = SpaceSettings(
             learning_rate="1e-5:0.1", hidden_layers="3", batch_size="16,64", hidden_units="10:20"
         )
-        space = search_space(flags, "rmsprop")
+        space = search_space(scope, "rmsprop")
         self.assertEqual(
             (space["learning_rate"].range.low, space["learning_rate"].range.high), (1e-5, 0.1)
         )

@@ -218,22 +218,16 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual((self.folder / "run/model.keras").stat().st_mtime_ns, trained)
 
     def test_a_run_killed_twice_ends_with_the_weights_of_an_undisturbed_one(self):
-        flags = ["--epochs", "120", "--patience", "100", "--learning-rate-decay", "0.01"]
+        flags = ["--epochs", "60", "--patience", "50", "--learning-rate-decay", "0.01"]
         killed = self.folder / "killed"
-        for epochs in (3, 30):
+        for epochs in (3, 12):
             process = subprocess.Popen(command(killed, "--resume", *flags), cwd=ROOT)
             self.wait_for_epochs(process, killed, epochs)
             process.send_signal(signal.SIGKILL)
             self.assertEqual(process.wait(), -signal.SIGKILL)
-        subprocess.run(command(killed, "--resume", *flags), cwd=ROOT, check=True)
-        train.main(
-            settings(
-                self.folder / "undisturbed",
-                epochs=120,
-                patience=100,
-                classifier={"learning_rate_decay": 0.01},
-            )
-        )
+        decaying = {"epochs": 60, "patience": 50, "classifier": {"learning_rate_decay": 0.01}}
+        train.main(settings(killed, where={"resume": True}, **decaying))
+        train.main(settings(self.folder / "undisturbed", **decaying))
         for name in ("loss", "validation_loss", "learning_rate"):
             self.assertAllClose(
                 curve(killed, name), curve(self.folder / "undisturbed", name), rtol=1e-4
@@ -242,7 +236,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_control_c_leaves_a_run_that_resumes_and_says_how(self):
         process = subprocess.Popen(
-            command(self.folder, "--epochs", "200"),
+            command(self.folder, "--epochs", "100"),
             cwd=ROOT,
             text=True,
             stdout=subprocess.PIPE,
@@ -255,9 +249,9 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn(f"--resume --run-directory {self.folder}", " ".join(output.split()))
         self.assertNotIn("Traceback", errors)
         epochs = len(curve(self.folder))
-        self.assertBetween(epochs, 2, 199)
-        train.main(settings(self.folder, where={"resume": True}, epochs=200))
-        self.assertLen(curve(self.folder), 200)
+        self.assertBetween(epochs, 2, 99)
+        train.main(settings(self.folder, where={"resume": True}, epochs=100))
+        self.assertLen(curve(self.folder), 100)
 
     def test_bad_input_on_the_command_line_is_one_line_and_exit_code_2(self):
         done = subprocess.run(

@@ -33,6 +33,7 @@ def build(hp):
     model.compile(
         keras.optimizers.SGD(hp.Float("learning_rate", 0.01, 0.1, sampling="log"), momentum=0.9),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        run_eagerly=True,  # a few steps are not worth tracing
     )
     return model
 

@@ -1,13 +1,14 @@
 import csv
 import gc
 from pathlib import Path
+from unittest import mock
 
 import keras
 import keras_tuner
 import numpy as np
 import tensorflow as tf
 
-from tuning import OneByOneTuner
+from tuning import OneByOneTuner, garbage
 from tuning.oracles import HyperbandOracle, RandomOracle
 
 OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
@@ -21,6 +22,7 @@ def build(hp):
         keras.optimizers.SGD(learning_rate, momentum=0.9),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
+        run_eagerly=True,  # a few steps are not worth tracing
     )
     return model
 
@@ -150,10 +152,19 @@ class OneByOneTunerTest(tf.test.TestCase):
 
         oracle = RandomOracle(OBJECTIVE, max_trials=1, seed=1)
         tuner = OneByOneTuner(oracle, counting, directory=self.folder, project_name="search")
-        before = gc.get_freeze_count()
+        gc.unfreeze()
+        self.addCleanup(gc.freeze)
+        self.enterContext(mock.patch.object(garbage, "_is_frozen_for_good", False))
         self.search(tuner)
         self.assertGreater(counts[-1], 50_000)
-        self.assertLessEqual(gc.get_freeze_count(), before)
+        self.assertEqual(gc.get_freeze_count(), 0)
+
+    def test_a_heap_that_is_frozen_for_good_stays_frozen(self):
+        before = gc.get_freeze_count()
+        self.assertGreater(before, 50_000)  # by `import recipes`
+        with garbage.frozen_heap():
+            self.assertEqual(gc.get_freeze_count(), before)
+        self.assertEqual(gc.get_freeze_count(), before)
 
 
 if __name__ == "__main__":

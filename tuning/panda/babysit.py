@@ -25,7 +25,9 @@ def babysit(model, data, folder, **arguments):
             `epochs`, default 10; `seed` of the order of examples, default 0; `rules`, `Rules`;
             `repeat`, entries of a journal to repeat; `events`, an `EventFile`; `say`, a function
             that is told each line, default `print`; `jit_compile`, whether XLA compiles a step,
-            default unless there are convolutions; `pause`, seconds to wait after each step.
+            default unless there are convolutions; `pause`, seconds to wait after each step;
+            `clock`, what tells the seconds, default `time.monotonic`; CPU seconds are those of
+            `time.process_time`.
 
     Returns:
         An `Outcome`; the model has the weights of the best epoch.

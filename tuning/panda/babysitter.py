@@ -50,7 +50,9 @@ class Babysitter:
         say=print,
         jit_compile=None,
         pause=0.0,
+        clock=time.monotonic,
     ):
+        self.clock, self._began = clock, clock()
         if epochs < 1:
             raise ValueError(f"epochs must be 1 or more. Received: epochs={epochs}.")
         self.folder = Path(folder)
@@ -67,7 +69,6 @@ class Babysitter:
         self.course, self.step, self.retries, self.calm, self.forks = Course(), 0, 0, 0, 0
         self.good, self.haven, self.best, self.ended, self.advice = None, None, None, "", ""
         self.look = None
-        self._began = time.monotonic()
 
     def run(self):
         """Trains until all epochs are done, a person stops it, or nothing helps any more.
@@ -97,7 +98,7 @@ class Babysitter:
     @property
     def seconds(self):
         """Time spent training so far, in all processes together."""
-        return time.monotonic() - self._began
+        return self.clock() - self._began
 
     # Beginning, going on
 

@@ -1,6 +1,7 @@
 """A model as the list of the calls of its layers."""
 
 import dataclasses
+import functools
 import json
 
 import keras
@@ -22,6 +23,13 @@ class Node:
     """Shape of its output, None if it has several."""
     is_output: bool
     """Whether the model returns it."""
+
+    @functools.cached_property
+    def config(self):
+        """What the operation's training depends on, as text: without names and beginnings."""
+        is_layer = isinstance(self.operation, keras.layers.Layer)
+        config = self.operation.get_config() if is_layer else {}
+        return json.dumps(_without_beginnings(config), sort_keys=True, default=repr)
 
 
 def function_of(model):
@@ -60,20 +68,8 @@ def graph_of(model):
     return nodes
 
 
-def plain_config(operation):
-    """What a layer's training depends on, as text: its configuration without names and beginnings.
-
-    Args:
-        operation: Keras layer or operation.
-
-    Returns:
-        JSON without names, seeds, initialisers and widths, in sorted order.
-    """
-    config = operation.get_config() if isinstance(operation, keras.layers.Layer) else {}
-    return json.dumps(_without_beginnings(config), sort_keys=True, default=repr)
-
-
 def _without_beginnings(config):
+    """A configuration without names, seeds, initialisers and widths."""
     if isinstance(config, dict):
         return {
             key: value if key == "dtype" else _without_beginnings(value)  # a policy is its name

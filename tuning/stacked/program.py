@@ -37,7 +37,7 @@ class Program:
         self.number_type = "float64" if "float64" in types else "float32"
         self._gradients = TracedOnce(self._gradients_of_all, free_axes=(1, 1, 0))
         self._train = TracedOnce(self._train_steps, free_axes=(1, 1, 1, 2, 0, 2, 0))
-        self._evaluate = TracedOnce(self._evaluate_steps, free_axes=(1, 1, 2, 0))
+        self._evaluate = TracedOnce(self._evaluate_steps, free_axes=(1, 1, 1, 2, 0))
 
     def train(self, state, constants, data, batches, steps, rates, seed, jit_compile=True):
         """Trains every trial.
@@ -58,13 +58,21 @@ class Program:
         arguments = state, constants, data, batches, steps, rates, seed
         return self._train(*arguments, jit_compile=jit_compile)
 
-    def evaluate(self, state, data, batches, steps, jit_compile=True):
-        """Evaluates every trial, as `train` trains it.
+    def evaluate(self, state, metrics, data, batches, steps, jit_compile=True):
+        """Evaluates every trial.
+
+        Args:
+            state: `{"weights", "others"}`.
+            metrics: The metrics before the first batch.
+            data: As for `train`, as is all that follows.
+            batches: Rows of each step's batch, `(steps, examples)`.
+            steps: How many of the batches to evaluate, scalar.
+            jit_compile: Whether XLA makes it. Default True.
 
         Returns:
-            `(state, {metric: (trials,)})`; only the metrics in the state change.
+            `(metrics, {metric: (trials,)})`.
         """
-        return self._evaluate(state, data, batches, steps, jit_compile=jit_compile)
+        return self._evaluate(state, metrics, data, batches, steps, jit_compile=jit_compile)
 
     def gradients(self, state, batch, seed):
         """Computes one batch, not by XLA, and trains nothing.
@@ -101,14 +109,15 @@ class Program:
         state = _loop(steps, body, state)
         return state, self._over_trials(self._trial.results, state["metrics"])
 
-    def _evaluate_steps(self, state, data, batches, steps):
-        def body(step, state):
+    def _evaluate_steps(self, state, metrics, data, batches, steps):
+        def body(step, metrics):
             batch = _rows(data, batches[step])
-            metrics = self._over_trials(lambda own: self._trial.evaluated(own, batch), state)
-            return step + 1, state | {"metrics": metrics}
+            trials = state | {"metrics": metrics}
+            metrics = self._over_trials(lambda own: self._trial.evaluated(own, batch), trials)
+            return step + 1, metrics
 
-        state = _loop(steps, body, state)
-        return state, self._over_trials(self._trial.results, state["metrics"])
+        metrics = _loop(steps, body, metrics)
+        return metrics, self._over_trials(self._trial.results, metrics)
 
     def _step(self, state, constants, batch, rate, seed):
         _, gradients, others, metrics = self._gradients(state, batch, seed)
@@ -153,7 +162,7 @@ def _rows(data, rows):
 
 
 def _loop(steps, body, state):
-    """Runs the body `steps` times; shapes stay what they are."""
+    """Runs the body `steps` times on a nest of tensors; shapes stay what they are."""
 
     def keep_shapes(step, before):
         step, after = body(step, before)

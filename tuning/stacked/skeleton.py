@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from tuning.stacked.errors import NotStackable
-from tuning.stacked.graph import WIDTHS, function_of, graph_of, plain_config
+from tuning.stacked.graph import WIDTHS, function_of, graph_of
 from tuning.stacked.stackable_layers import is_rate_dropout
 
 _KERAS_MODELS = ("keras.src.models.functional", "keras.src.models.sequential")
@@ -58,10 +58,7 @@ class Skeleton:
             return "input", tuple(operation.batch_shape), str(operation.dtype)
         is_layer = isinstance(operation, keras.layers.Layer)
         widths = tuple(getattr(operation, width, None) for width in WIDTHS if is_layer)
-        if is_rate_dropout(operation):
-            config = str(operation.dtype_policy.name)
-        else:
-            config = plain_config(operation)
+        config = str(operation.dtype_policy.name) if is_rate_dropout(operation) else node.config
         first = [other.operation for other in self.nodes].index(operation)
         return (
             type(operation),

@@ -6,6 +6,9 @@ import tensorflow as tf
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.place import Place
 
+WHOLE_BATCHES = "whole batches"
+"""What of a program is compiled where compiling all of it would cost more than it saves."""
+
 
 class Stack:
     """Trials of one program in training.
@@ -23,8 +26,9 @@ class Stack:
         validation_batch_size: Examples a batch of the evaluation; by default `batch_size`. One
             that leaves no rest saves compiling for the rest.
         jit_compile: Whether XLA compiles the program for these sizes: faster where there is much
-            to train. Default True. Keras's `fit` of each model alone is equal to rounding if it
-            does so likewise.
+            to train. `WHOLE_BATCHES`: not for the rest of an epoch, nor for evaluation, each one
+            short call. Default True. Keras's `fit` of each model alone is equal to rounding if it
+            does likewise.
     """
 
     def __init__(
@@ -43,7 +47,7 @@ class Stack:
         self.jit_compile = jit_compile
         self._validation_batch_size = validation_batch_size or batch_size
         self.data, self.validation = data, validation
-        self._places, self._state = [], None
+        self._places, self._state, self._fresh_metrics = [], None, None
         self.admit(models, skeletons, states)
 
     def __len__(self):
@@ -63,7 +67,7 @@ class Stack:
         Returns:
             `{name: (trials,) array}` with the names and values that Keras's `fit` logs.
         """
-        state, done = self._with_fresh_metrics(), 0
+        state, done = self._state | {"metrics": self._fresh_metrics}, 0
         for arrays, rows in self.data.batches(order, self.batch_size):
             state, logs = self._train(state, arrays, rows, len(rows), seed, done)
             done += len(rows)
@@ -75,9 +79,6 @@ class Stack:
             logs |= {f"val_{k}": v for k, v in self.evaluate(self.validation).items()}
         return logs
 
-    def _with_fresh_metrics(self):
-        return self._state | {"metrics": self.program.fresh_metrics(len(self))}
-
     def _train(self, state, arrays, rows, steps, seed, done):
         rates = [place.rates.at(place.iterations + done, len(rows)) for place in self._places]
         return self.program.train(
@@ -88,7 +89,7 @@ class Stack:
             tf.constant(steps),
             tf.constant(np.stack(rates, axis=1), self.program.number_type),
             tf.constant([seed, done], tf.int64),
-            self.jit_compile,
+            self.jit_compile is True or (self.jit_compile and rows.shape[1] == self.batch_size),
         )
 
     def compile(self):
@@ -98,8 +99,9 @@ class Stack:
             NotStackable: If the compiler cannot.
         """
         try:
+            fresh = self._state | {"metrics": self._fresh_metrics}
             for arrays, rows in self.data.batches(None, self.batch_size):
-                self._train(self._with_fresh_metrics(), arrays, rows, 0, 0, 0)
+                self._train(fresh, arrays, rows, 0, 0, 0)
             if self.validation is not None:
                 self.evaluate(self.validation, steps=0)
         except Exception as error:  # whatever TensorFlow has against it
@@ -116,11 +118,13 @@ class Stack:
         Returns:
             `{name: (trials,) array}`.
         """
-        state = self._with_fresh_metrics()
+        state = {name: self._state[name] for name in ("weights", "others")}
+        metrics = self._fresh_metrics
         for arrays, rows in data.batches(None, self._validation_batch_size):
-            count = len(rows) if steps is None else steps
-            rows, count = tf.constant(rows), tf.constant(count)
-            state, logs = self.program.evaluate(state, arrays, rows, count, self.jit_compile)
+            count = tf.constant(len(rows) if steps is None else steps)
+            metrics, logs = self.program.evaluate(
+                state, metrics, arrays, tf.constant(rows), count, self.jit_compile is True
+            )
         return {name: value.numpy() for name, value in logs.items()}
 
     def keep(self, places):
@@ -165,6 +169,7 @@ class Stack:
             node: np.stack([place.layouts[node] for place in places])
             for node in program.template.padded_places
         }
+        self._fresh_metrics = program.fresh_metrics(len(self))
         self._constants = {
             "numbers": {k: tf.constant(v, program.number_type) for k, v in numbers.items()},
             "masks": {k: tf.constant(v) for k, v in masks.items()},

@@ -9,7 +9,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from tuning.stacked.graph import WIDTHS, plain_config
+from tuning.stacked.graph import WIDTHS
 from tuning.stacked.randomness import undisturbed_seeds
 
 _CHANNELS = 3  # of the inputs of a layer on trial
@@ -46,7 +46,7 @@ class Treatments:
         shapes = [graph[source].shape for source in node.sources]
         if any(shape is None or len(shape) < 2 for shape in shapes):
             return Treatment("all")
-        key = type(layer), plain_config(layer), tuple(shape[1:-1] for shape in shapes)
+        key = type(layer), node.config, tuple(shape[1:-1] for shape in shapes)
         if key not in self._known:
             with undisturbed_seeds():
                 self._known[key] = _try_out(layer, shapes)

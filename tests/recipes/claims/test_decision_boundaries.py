@@ -5,7 +5,7 @@ import tensorflow as tf
 from recipes.claims.decision_boundaries import (
     PLACES,
     Settings,
-    bend,
+    bends,
     bent,
     judge,
     measure,
@@ -29,7 +29,7 @@ class DecisionBoundariesTest(tf.test.TestCase):
     def test_the_bend_of_a_circle_is_its_radius_over_the_root_of_two(self):
         x, y = PLACES.T.astype("float64")
         logits = np.stack([x**2 + y**2 - 0.5, np.zeros_like(x)], -1).reshape(121, 121, 2)
-        self.assertAllClose(bend(logits), 0.5 / 2.2, rtol=0.01)  # radius sqrt(0.5)
+        self.assertAllClose(bends(logits), [0.5 / 2.2], rtol=0.01)  # radius sqrt(0.5)
 
 
 if __name__ == "__main__":

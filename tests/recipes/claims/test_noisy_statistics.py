@@ -1,9 +1,28 @@
+import numpy as np
 import tensorflow as tf
 
-from recipes.claims.noisy_statistics import GroupNorm, Settings, judge, mean_of_batch, measure
+from recipes.claims.noisy_statistics import (
+    GroupNorm,
+    Settings,
+    judge,
+    mean_of_batch,
+    measure,
+    noise_of,
+    trained,
+)
+from recipes.ingredients.claims import flat_examples
 from tests.recipes.claims.verdicts import reds, verdicts
 
 SMALL = Settings(hidden_units=20, draws=400, looks=2, every=40, seeds=3)
+
+
+FEW, WHOLE = ([[[0.1] * 3], [[loss + 0.001 * n for n in range(3)]]] for loss in (0.3, 0.4))
+LOSSES = {8: np.array(FEW), 128: np.array(WHOLE)}
+GIVEN = {
+    "noise": np.full((3, 4), 1 / np.sqrt([4, 16, 64, 256])),
+    "groups": LOSSES,
+    "batches": LOSSES,
+}
 
 
 def mean_of_four(z):
@@ -15,14 +34,25 @@ def whole(_, **arguments):
     return GroupNorm(1, **arguments)
 
 
+def always_of_128(build, parts, settings, batch_size=None):
+    """A training that is deaf to the batch size."""
+    del batch_size
+    return trained(build, parts, settings)
+
+
 class NoisyStatisticsTest(tf.test.TestCase):
     def test_the_noise_is_that_of_the_formula(self):
-        self.assertEqual(verdicts(judge(measure(SMALL)))[0], "yes")
+        x, _ = flat_examples(SMALL.dataset)["train"]
+        noise = [noise_of(seed, x, SMALL, mean_of_batch) for seed in range(3)]
+        self.assertEqual(verdicts(judge(GIVEN | {"noise": np.array(noise)}))[0], "yes")
 
-    def test_a_mean_of_four_and_groups_that_are_none_are_red(self):
-        checks = judge(measure(SMALL, mean_of_four, whole))
+    def test_a_mean_of_four_and_groups_and_batch_sizes_that_are_none_are_red(self):
+        checks = judge(measure(SMALL, mean_of_four, whole, always_of_128))
         self.assertEqual(checks[0].holds, "under conditions (1 of 4): m = 4")
-        self.assertEqual(reds(checks), [1, 2])
+        self.assertEqual(reds(checks), [1, 2, 3])
+
+    def test_a_larger_gap_and_test_loss_of_the_whole_batch_hold(self):
+        self.assertEqual(verdicts(judge(GIVEN)), ["yes"] * 4)
 
     def test_groups_are_normalised_each_by_itself(self):
         z = tf.concat([tf.random.normal((4, 3)), 5 + tf.random.normal((4, 3))], 0)

@@ -1,7 +1,9 @@
 """What a kill leaves of a search, at any moment, is enough to go on as if nothing had happened."""
 
+import functools
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import keras_tuner
@@ -38,6 +40,13 @@ def search_on(oracle, ended):
         end(oracle, trial, bowl(own_values(trial.hyperparameters)))
 
 
+@functools.cache
+def undisturbed(name):
+    """The values of the trials of a search that nothing happens to."""
+    with tempfile.TemporaryDirectory() as folder:
+        return values_of(run(make(name, classifier(), folder, seed=5)))
+
+
 class PersistentTest(tf.test.TestCase, parameterized.TestCase):
     def setUp(self):
         super().setUp()
@@ -56,9 +65,6 @@ class PersistentTest(tf.test.TestCase, parameterized.TestCase):
         copy.reload()
         return copy
 
-    def undisturbed(self, name):
-        return values_of(run(self.make(name)))
-
     @parameterized.product(name=NAMES, damage=tuple(DAMAGES), ended=(0, 1, 9))
     def test_a_state_that_cannot_be_read_is_rebuilt_from_the_trials(self, name, damage, ended):
         oracle = self.make(name)
@@ -68,7 +74,7 @@ class PersistentTest(tf.test.TestCase, parameterized.TestCase):
         copy = self.reopened(name, oracle, DAMAGES[damage])
         self.assertEqual(values_of(copy), values_of(oracle))
         self.assertEqual(copy.end_order, oracle.end_order)
-        self.assertEqual(values_of(run(copy)), self.undisturbed(name))
+        self.assertEqual(values_of(run(copy)), undisturbed(name))
 
     def test_keras_tuner_alone_cannot_open_a_truncated_state(self):
         folder = self.folder.new()
@@ -96,10 +102,10 @@ class PersistentTest(tf.test.TestCase, parameterized.TestCase):
         (again,), _ = hand_out(copy, 1)
         self.assertEqual(again.trial_id, trial_id)
         end(copy, again, bowl(own_values(again.hyperparameters)))
-        future, undisturbed = values_of(run(copy)), self.undisturbed(name)
-        self.assertLen(future, len(undisturbed))
+        future = values_of(run(copy))
+        self.assertLen(future, len(undisturbed(name)))
         if name in ("random", "quasi_random", "grid"):  # the others were planned by its score
-            self.assertEqual(future, undisturbed)
+            self.assertEqual(future, undisturbed(name))
 
     @parameterized.parameters(*NAMES)
     def test_the_state_on_disk_may_be_many_events_old(self, name):
@@ -146,7 +152,7 @@ class PersistentTest(tf.test.TestCase, parameterized.TestCase):
         for _ in range(2):
             oracle.reload()
             self.assertEqual(values_of(oracle), before)
-        self.assertEqual(values_of(run(oracle)), self.undisturbed("coarse_to_fine"))
+        self.assertEqual(values_of(run(oracle)), undisturbed("coarse_to_fine"))
 
     @parameterized.parameters(*NAMES)
     def test_a_write_that_fails_leaves_files_that_go_on(self, name):

@@ -83,6 +83,11 @@ class BabysitTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual((shown["learning_rate"], shown["note"], shown["as_of"]), (0.2, "", 2))
         self.assertLessEqual(training.program.traces, 3)
 
+    def test_seconds_are_those_of_the_clock_that_is_given(self):
+        clock = iter(range(100, 200)).__next__
+        _, outcome = self.watched("run", model(), clock=clock)
+        self.assertEqual([day["seconds"] for day in outcome.days], [1, 3, 5, 7])
+
     def test_stop_and_snapshot(self):
         at = {4: self.set(snapshot=True), 7: self.set(stop=True, note="enough")}
         training, outcome = self.watched("run", model(), at)

@@ -11,6 +11,7 @@ from tuning.stacked import Data, Grouping
 from tuning.stacked.gathering import WORTH_COMPILING, Gathering, uses_of_weights
 from tuning.stacked.groups import MOST
 from tuning.stacked.member import Member
+from tuning.stacked.stack import WHOLE_BATCHES
 
 FULL = MOST["GPU" if tf.config.list_physical_devices("GPU") else "CPU"]
 
@@ -59,7 +60,9 @@ class GatheringTest(tf.test.TestCase, parameterized.TestCase):
         stacks = [stack.members for stack in gathering.rest()]
         self.assertEqual(stacks, [first, *([other] for other in others)])
 
-    @parameterized.parameters((16, False, 1), (80_000, True, FULL), (10**8, True, 3))
+    @parameterized.parameters(
+        (16, False, 1), (80_000, WHOLE_BATCHES, FULL), (10**8, WHOLE_BATCHES, 3)
+    )
     def test_programs_are_compiled_and_the_rest_is_filled_up_where_it_pays(
         self, examples, pays, places
     ):
@@ -69,8 +72,15 @@ class GatheringTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual([full.jit_compile, rest.jit_compile], [pays, pays])
         self.assertEqual(rest.places, places)
 
+    def test_the_rest_of_an_epoch_and_the_evaluation_are_compiled_where_epochs_are_many(self):
+        gathering = self.gathering(jit_compile="auto")
+        for epochs, compiled in ((2, False), (5 * 10**6, WHOLE_BATCHES), (10**7, True)):
+            self.add(gathering, [member_of(4, epochs=epochs)])
+            (rest,) = gathering.rest()
+            self.assertEqual(rest.jit_compile, compiled)
+
     def test_what_the_trials_to_come_make_worth_while_is_compiled_at_once(self):
-        for trials, pays in ((FULL, False), (100 * FULL, True)):
+        for trials, pays in ((FULL, False), (100 * FULL, WHOLE_BATCHES)):
             one = (6 * 4 + 4 + 4 * 3 + 3) * 2 / 8  # uses of weights by an example in two epochs
             examples = WORTH_COMPILING / one / (10 * FULL)
             gathering = self.gathering(examples, trials=trials, jit_compile="auto")

@@ -8,6 +8,7 @@ from absl.testing import parameterized
 from layers import BatchNorm, SoftmaxCrossEntropy, SoftmaxHead
 from tests.tuning.stacked.side_by_side import examples, stacked, train_both_ways
 from tuning.stacked import Data
+from tuning.stacked.stack import WHOLE_BATCHES
 
 TOLERANCE = 1e-4  # of the distance travelled, in float32
 
@@ -28,13 +29,14 @@ class StackTest(tf.test.TestCase, parameterized.TestCase):
         ("relu", lambda rate: keras.optimizers.SGD(rate, 0.9), examples(19, seed=1), True),
         ("relu", lambda rate: keras.optimizers.SGD(rate, 0.9), examples(19, seed=1), False),
         ("sigmoid", keras.optimizers.Adam, None, True),
+        ("sigmoid", keras.optimizers.Adam, examples(19, seed=1), WHOLE_BATCHES),
         ("sigmoid", keras.optimizers.Adam, None, False),
         ("tanh", keras.optimizers.RMSprop, None, False),
     )
     def test_trials_of_mixed_widths_train_as_if_alone(
         self, activation, optimizer, validation, jit_compile
     ):
-        how = {"activation": activation, "jit_compile": jit_compile}
+        how = {"activation": activation, "jit_compile": bool(jit_compile)}
         models = [
             mlp((5, 9), optimizer(0.01), lambda: BatchNorm(debias=True), **how),
             mlp((20, 4), optimizer(0.003), lambda: BatchNorm(debias=True), **how),
