@@ -55,8 +55,9 @@ def cluster(workers, ray_address=None, worker_gpus=0):
         if ray.is_initialized():
             yield _share(ray, workers, worker_gpus)
             return
-        # By loopback, if for this process alone; Ray has read the variable when it was imported.
-        ray._private.ray_constants.ENABLE_RAY_CLUSTER = bool(ray_address)
+        # Ray reads this when it is imported, which may have been before it was set.
+        own = os.environ.get("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "1") == "0"
+        ray._private.ray_constants.ENABLE_RAY_CLUSTER = not own
         with _folder() as folder, _ended_by_sigterm() as listen:
             try:
                 if ray_address:

@@ -1,6 +1,5 @@
 """What runs in a worker: a tuner that is handed its trials, and gives back what each came to."""
 
-import gc
 import queue
 import sys
 import tempfile
@@ -12,6 +11,7 @@ import keras_tuner
 import ray
 import tensorflow as tf
 
+from tuning.garbage import freeze_for_good
 from tuning.outcome import Outcome
 from tuning.stacked.report import Report
 from tuning.workers.messages import Begun, Ended, Lost, Progress, Weights
@@ -54,8 +54,7 @@ class Trainee:
 
     def __init__(self, search):
         use_threads(search.threads)
-        gc.collect()
-        gc.freeze()  # TensorFlow's million objects: keras-tuner collects before each trial
+        freeze_for_good()
         self._messages, self._told = queue.SimpleQueue(), 0.0
         self._curves = Curves()
         self._oracle = HandedOracle(self._end, search.objective, max_trials=search.trials)

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import ray  # noqa: F401  it sets variables of its own when it is imported
 import tensorflow as tf
 from absl.testing import parameterized
 
