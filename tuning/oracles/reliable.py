@@ -1,11 +1,13 @@
 """What every oracle here has in common: seeds that are seeds, and scores that end no search."""
 
+import functools
 import warnings
 from itertools import islice
 from numbers import Integral
 
 import keras_tuner
 import numpy as np
+from keras_tuner.src.engine.metrics_tracking import infer_metric_direction
 
 from tuning.oracles import unit_cube
 from tuning.oracles.persistent import Persistent
@@ -53,6 +55,11 @@ class Reliable(Persistent):
     @keras_tuner.synchronized
     def update_trial(self, trial_id, metrics, step=0):
         """Record the metrics of a trial; NaN among them is no reason for numpy's warning."""
+        known = self.trials[trial_id].metrics
+        objectives = getattr(self.objective, "objectives", [self.objective])
+        for name in metrics.keys() - {objective.name for objective in objectives}:
+            if not known.exists(name):
+                known.register(name, direction_of(name))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
             return super().update_trial(trial_id, metrics, step)
@@ -130,3 +137,13 @@ class Reliable(Persistent):
     def _new_trial(self, values):
         """Answer of `populate_space`: run these values, or stop where there are none."""
         return {"status": "STOPPED" if values is None else "RUNNING", "values": values}
+
+
+@functools.cache
+def direction_of(metric):
+    """`"min"` or `"max"`, as keras-tuner infers it by making the Keras metric.
+
+    Args:
+        metric: Name of a metric.
+    """
+    return infer_metric_direction(metric) or "min"

@@ -5,13 +5,18 @@ needs only their initial values; the model itself is needed again for the best f
 """
 
 import contextlib
+import functools
 import threading
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import Variable
 
 _INITIALIZE = Variable._initialize
+_INITIALIZE_WITH_INITIALIZER = Variable._initialize_with_initializer
+# Numpy's are the same, and made in no time.
+_CONSTANT = {keras.initializers.Zeros: np.zeros, keras.initializers.Ones: np.ones}
 
 
 class LazyVariable(Variable):
@@ -42,19 +47,31 @@ def lazy_variables():
     """
     thread = threading.get_ident()
 
+    def is_ordinary(variable):
+        here = threading.get_ident() == thread and tf.executing_eagerly()
+        return not here or type(variable) is not Variable
+
     def remember(variable, value):
-        eager = isinstance(value, tf.Variable) or type(variable) is not Variable
-        if eager or threading.get_ident() != thread or not tf.executing_eagerly():
+        if is_ordinary(variable) or isinstance(value, tf.Variable):
             _INITIALIZE(variable, value)
             return
         variable.__dict__["_pending"] = value
         variable.__class__ = LazyVariable
 
+    def remember_initializer(variable, initializer):
+        if is_ordinary(variable) or type(initializer) not in _CONSTANT:
+            _INITIALIZE_WITH_INITIALIZER(variable, initializer)
+            return
+        make = _CONSTANT[type(initializer)]
+        remember(variable, functools.partial(make, variable._shape, variable._dtype))
+
     Variable._initialize = remember
+    Variable._initialize_with_initializer = remember_initializer
     try:
         yield
     finally:
         Variable._initialize = _INITIALIZE
+        Variable._initialize_with_initializer = _INITIALIZE_WITH_INITIALIZER
 
 
 def initial_value(variable):

@@ -19,6 +19,7 @@ class TracedOnce:
     def __init__(self, function, free_axes):
         self._function, self._free_axes = function, free_axes
         self._traced = self._compiled = None
+        self._called = {}
         self._lock = threading.Lock()
 
     def __call__(self, *arguments, jit_compile=False):
@@ -26,7 +27,13 @@ class TracedOnce:
         with self._lock:
             if self._traced is None:
                 self._trace(arguments)
-        return (self._compiled if jit_compile else self._traced)(*arguments)
+            if jit_compile not in self._called:
+                made = self._compiled if jit_compile else self._traced
+                self._called[jit_compile] = made.get_concrete_function()
+        function = self._called[jit_compile]
+        # Its own way of taking arguments checks each of a few hundred, every time.
+        flat = [*tf.nest.flatten(arguments), *function.captured_inputs]
+        return function.function_type.pack_output(function.inference_fn.call_flat(*flat))
 
     def _trace(self, arguments):
         pairs = zip(arguments, self._free_axes, strict=True)

@@ -116,7 +116,8 @@ class StackedTuner(OneByOneTuner):
         if self._refusal:
             left = [(trial, self._refusal) for trial in trials]
         else:
-            left = self._train_in_stacks(trials, self._work)
+            with uncollected():
+                left = self._train_in_stacks(trials, self._work)
         for trial, reason in left:
             self._train_alone(trial, reason)
 
@@ -177,20 +178,19 @@ class StackedTuner(OneByOneTuner):
             min(self.stack_size, self.oracle.max_trials or 1),
             self.jit_compile,
         )
-        with uncollected():
-            for trial in trials:
-                members = built[trial] = self._members_of(trial, work)
-                stacks, reason = gathering.add(members)
-                if not members:
-                    self._unbuilt.append(trial)
-                elif reason:
-                    left[trial] = reason
-                elif all(member.ended for member in members):  # when a kill ended their stack
-                    ended.append(trial)
-                for gathered in stacks:
-                    yield StackTraining(self, self._grouping, gathered, work)
-            for gathered in gathering.rest():
+        for trial in trials:
+            members = built[trial] = self._members_of(trial, work)
+            stacks, reason = gathering.add(members)
+            if not members:
+                self._unbuilt.append(trial)
+            elif reason:
+                left[trial] = reason
+            elif all(member.ended for member in members):  # when a kill ended their stack
+                ended.append(trial)
+            for gathered in stacks:
                 yield StackTraining(self, self._grouping, gathered, work)
+        for gathered in gathering.rest():
+            yield StackTraining(self, self._grouping, gathered, work)
         for trial in ended:
             self._end_if_done(trial, built[trial])
 

@@ -73,8 +73,8 @@ class GatheringTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(rest.places, places)
 
     def test_the_rest_of_an_epoch_and_the_evaluation_are_compiled_where_epochs_are_many(self):
-        gathering = self.gathering(jit_compile="auto")
-        for epochs, compiled in ((2, False), (5 * 10**6, WHOLE_BATCHES), (10**7, True)):
+        gathering = self.gathering(examples=32, jit_compile="auto")
+        for epochs, compiled in ((2, False), (25 * 10**5, WHOLE_BATCHES), (10**7, True)):
             self.add(gathering, [member_of(4, epochs=epochs)])
             (rest,) = gathering.rest()
             self.assertEqual(rest.jit_compile, compiled)
