@@ -13,6 +13,7 @@ import ray  # noqa: F401  it sets variables of its own when it is imported
 import tensorflow as tf
 from absl.testing import parameterized
 
+from recipes.ingredients.command_line import parse
 from recipes.ingredients.errors import BadInput
 from recipes.ingredients.workers import WorkerSettings
 from recipes.search import Settings
@@ -110,6 +111,13 @@ class WorkerSettingsTest(tf.test.TestCase, parameterized.TestCase):
         (name,) = setting
         with self.assertRaisesRegex(BadInput, f"{name} must be .* Received: {name}="):
             WorkerSettings(**setting)
+
+    @parameterized.parameters(("--stack-seconds", "60"), ("--worker-gpus", "0.5"))
+    def test_what_is_asked_of_workers_that_nobody_wants_is_refused(self, *arguments):
+        with self.assertRaisesRegex(BadInput, "must come with workers or ray_address. Received: "):
+            parse(Settings, arguments)
+        for wanted in ("--workers=1", "--ray-address=127.0.0.1:6379"):
+            self.assertTrue(parse(Settings, [wanted, *arguments]).crew.are_wanted)
 
     def test_workers_train_stacks(self):
         with self.assertRaisesRegex(BadInput, "trainer must be stacked with workers"):
