@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.tuning.made_up_search import tuner_in
-from tests.tuning.test_killed import program, results_of, rows_of
+from tests.tuning.search_files import results_of, rows_of
+from tests.tuning.test_killed import program
 
 STRATEGIES = ("random", "hyperband", "coarse_to_fine", "by_priority", "bayesian")
 TRIALS, PAUSE = 150, 0.01

@@ -1,5 +1,6 @@
 """Where Ray runs: started here and gone again, joined, or missing."""
 
+import contextlib
 import http.server
 import os
 import signal
@@ -17,20 +18,18 @@ from recipes.ingredients.command_line import parse
 from recipes.ingredients.errors import BadInput
 from recipes.ingredients.workers import WorkerSettings
 from recipes.search import Settings
+from tests.tuning.workers.processes import processes_with
 from tuning.workers import cluster
 
 ROOT = Path(__file__).parents[3]
 
 
-def listening(mark):
+def listening(folder):
     """Local addresses at which the processes of a folder listen."""
     sockets, addresses = set(), {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"TMPDIR={mark}".encode() in (process / "environ").read_bytes().split(b"\0"):
-                sockets |= {str(file.readlink()) for file in (process / "fd").iterdir()}
-        except OSError:
-            continue
+    for process in processes_with(f"TMPDIR={folder}"):
+        with contextlib.suppress(OSError):  # it has just ended
+            sockets |= {str(file.readlink()) for file in Path(f"/proc/{process}/fd").iterdir()}
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
