@@ -1,5 +1,6 @@
 """A search with workers in a process of its own, and whatever it starts, found by their marks."""
 
+import itertools
 import os
 import resource
 import shutil
@@ -12,6 +13,8 @@ import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
+ROOM = 4_000
+"""Bytes that a file may still grow by when the disk is full: some ten trials."""
 
 
 def processes_with(variable):
@@ -45,7 +48,10 @@ class Driver:
     def __init__(self, folder, trials, *address, **environment):
         self._command = [sys.executable, "-m", "tests.tuning.workers.searches"]
         self._command += [str(folder), str(trials), *address]
-        self.temporary = Path(tempfile.mkdtemp())  # short: Ray's sockets are in it
+        self._folder, self.temporary = (
+            Path(folder),
+            Path(tempfile.mkdtemp()),
+        )  # short: Ray's sockets are in it
         own = {"SEARCH_UNDER_TEST": uuid.uuid4().hex, "TMPDIR": str(self.temporary)}
         self._environment = os.environ | environment | own
         self._mark = f"SEARCH_UNDER_TEST={own['SEARCH_UNDER_TEST']}"
@@ -75,17 +81,26 @@ class Driver:
             text=True,
             process_group=0,  # where Ctrl-C, which all of a group get, reaches only the search
         )
-        return all(self.process.stdout.readline() == "ended\n" for _ in range(trials))
+        lines = (line for line in self.process.stdout if line == "ended\n")
+        return not trials or len([*itertools.islice(lines, trials)]) == trials
+
+    def kill(self):
+        """Does what nothing can be done against."""
+        self.process.kill()
+
+    def terminate(self):
+        """Asks it to end, as a system does that shuts down."""
+        self.process.terminate()
 
     def interrupt(self):
         """Does what a terminal does at Ctrl-C."""
         os.killpg(self.process.pid, signal.SIGINT)
 
-    def fill_disk(self, bytes_of_a_file):
-        """Lets the search, but not what it has started, write files of so many bytes at most."""
+    def fill_disk(self):
+        """Lets no file of the search, what it has started apart, become much larger than it is."""
+        largest = max(path.stat().st_size for path in self._folder.glob("search/*.csv"))
         # Set from here: a hook in the child would fork, which JAX, where it runs, warns of.
-        most = bytes_of_a_file, bytes_of_a_file
-        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, most)
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (largest + ROOM,) * 2)
 
     def end(self):
         """Waits for the end; returns the exit code, what the search said, and its complaint."""

@@ -38,13 +38,13 @@ class DriverTest(tf.test.TestCase):
     def test_a_kill_leaves_nothing_but_a_search_that_goes_on(self):
         self.start()
         self.assertGreater(len(self.driver.running()), 2)
-        self.driver.process.kill()
+        self.driver.kill()
         self.driver.end()
         self.assert_goes_on_to_the_undisturbed_end()
 
     def test_sigterm_leaves_nothing_but_a_search_that_goes_on(self):
         self.start()
-        self.driver.process.terminate()
+        self.driver.terminate()
         code, _, complaint = self.driver.end()
         self.assertEqual(code, 128 + signal.SIGTERM, complaint)
         self.assert_goes_on_to_the_undisturbed_end()
@@ -58,7 +58,7 @@ class DriverTest(tf.test.TestCase):
 
     def test_a_full_disk_ends_a_search_that_goes_on_when_there_is_room_again(self):
         self.start()
-        self.driver.fill_disk(6_000)
+        self.driver.fill_disk()
         code, _, complaint = self.driver.end()
         self.assertEqual(code, 1, complaint)
         self.assertRegex(complaint, "OSError|DiskFault")
