@@ -10,13 +10,11 @@ import collections
 import itertools
 import random
 import signal
-import tempfile
 import time
-from pathlib import Path
 
 from rich.table import Table
 
-from tests.stress.ends import faults_of
+from tests.stress.ends import faults_of, made
 from tests.tuning.search_files import rows_of
 from tests.tuning.workers import searches
 from tests.tuning.workers.processes import Driver
@@ -37,17 +35,18 @@ LONGEST_START = 10.0
 """Seconds; a start is ended at some moment within."""
 
 
-def main(trials, console):
+def main(trials, where, console):
     """Ends a search again and again, until all its trials have ended.
 
     Args:
         trials: How many.
+        where: Empty folder for the searches' files.
         console: Where the table is printed.
 
     Returns:
         List of faults.
     """
-    folder, undisturbed = (Path(tempfile.mkdtemp()) for _ in range(2))
+    folder, undisturbed = made(where, "disturbed", "undisturbed")
     faults, left, generator = [], collections.defaultdict(list), random.Random(0)
     with Driver(folder, trials) as driver:
         for way, is_start in itertools.cycle(TURNS):

@@ -1,9 +1,18 @@
-"""Whether a search that was disturbed has ended as if it had not been."""
+"""Where searches are disturbed, and whether they end as if they had not been."""
 
 import collections
 import math
+from pathlib import Path
 
 from tests.tuning.search_files import rows_of
+
+
+def made(where, *names):
+    """Makes folders of these names in another; returns their paths."""
+    folders = [Path(where) / name for name in names]
+    for folder in folders:
+        folder.mkdir()
+    return folders
 
 
 def faults_of(folder, undisturbed, trials, epochs):

@@ -7,13 +7,12 @@ nobody disturbed.
 
 import random
 import signal
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from rich.table import Table
 
+from tests.stress.ends import made
 from tests.tuning.made_up_search import tuner_in
 from tests.tuning.search_files import results_of, rows_of
 from tests.tuning.test_killed import program
@@ -26,11 +25,12 @@ LONGEST = 1.5
 """Seconds after its beginning in which a search is killed; the beginning itself included."""
 
 
-def main(kills, console):
+def main(kills, where, console):
     """Kills searches of all strategies.
 
     Args:
         kills: How often.
+        where: Empty folder for the searches' files.
         console: Where the table is printed.
 
     Returns:
@@ -38,12 +38,12 @@ def main(kills, console):
     """
     table = Table("strategy", "kills", "trials after each kill", "end equals the undisturbed one")
     shares = [len(range(first, kills, len(STRATEGIES))) for first in range(len(STRATEGIES))]
-    folders = [Path(tempfile.mkdtemp()) for _ in STRATEGIES]
+    folders = made(where, *STRATEGIES)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         left = [*pool.map(kill_again_and_again, folders, STRATEGIES, shares)]
     faults = []
     for strategy, folder, counts in zip(STRATEGIES, folders, left, strict=True):
-        undisturbed = Path(tempfile.mkdtemp())
+        (undisturbed,) = made(where, f"{strategy}-undisturbed")
         for each in (folder, undisturbed):
             tuner_in(each, strategy, TRIALS).search(verbose=0)
         is_equal = results_of(folder) == results_of(undisturbed)

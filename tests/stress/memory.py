@@ -5,12 +5,9 @@ ends, and others take halves. At the end every trial must have ended once, with 
 score of a search that had all the memory it wanted.
 """
 
-import tempfile
-from pathlib import Path
-
 from rich.table import Table
 
-from tests.stress.ends import faults_of
+from tests.stress.ends import faults_of, made
 from tests.tuning.workers import searches
 from tuning import StackedTuner, WorkersTuner
 from tuning.oracles import RandomOracle
@@ -19,17 +16,18 @@ from tuning.workers import cluster
 WORKERS, STACK = 2, 16
 
 
-def main(trials, console):
+def main(trials, where, console):
     """Searches with too little memory.
 
     Args:
         trials: How many.
+        where: Empty folder for the searches' files.
         console: Where the table is printed.
 
     Returns:
         List of faults.
     """
-    folder, undisturbed = (Path(tempfile.mkdtemp()) for _ in range(2))
+    folder, undisturbed = made(where, "disturbed", "undisturbed")
     with cluster(WORKERS):
         search(folder, WorkersTuner, trials)
     search(undisturbed, StackedTuner, trials)

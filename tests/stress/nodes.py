@@ -6,13 +6,11 @@ and no worker may stay on the cluster.
 """
 
 import random
-import tempfile
 import time
-from pathlib import Path
 
 from rich.table import Table
 
-from tests.stress.ends import faults_of
+from tests.stress.ends import faults_of, made
 from tests.tuning.search_files import rows_of
 from tests.tuning.workers import searches
 from tests.tuning.workers.nodes import Nodes
@@ -22,17 +20,18 @@ LONGEST = 5.0
 """Seconds, at most, that a node's worker is left to work."""
 
 
-def main(trials, console):
+def main(trials, where, console):
     """Lets nodes join and leave until all trials have ended.
 
     Args:
         trials: How many.
+        where: Empty folder for the searches' files.
         console: Where the table is printed.
 
     Returns:
         List of faults.
     """
-    folder, undisturbed = (Path(tempfile.mkdtemp()) for _ in range(2))
+    folder, undisturbed = made(where, "disturbed", "undisturbed")
     with Nodes() as nodes:
         nodes.start("head")
         with nodes.driver(folder, trials) as driver:

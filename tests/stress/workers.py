@@ -9,7 +9,6 @@ import collections
 import contextlib
 import os
 import random
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from signal import SIGKILL, SIGSTOP
 
 from rich.table import Table
 
-from tests.stress.ends import faults_of
+from tests.stress.ends import faults_of, made
 from tests.tuning.workers import searches
 from tests.tuning.workers.processes import processes_with
 from tuning.oracles import RandomOracle
@@ -33,17 +32,18 @@ MOST_GROWTH = 100
 """KiB that the driver may grow by with each trial."""
 
 
-def main(trials, console):
+def main(trials, where, console):
     """A search whose workers have troubles.
 
     Args:
         trials: How many.
+        where: Empty folder for the searches' files.
         console: Where the table is printed.
 
     Returns:
         List of faults.
     """
-    folder, undisturbed = (Path(tempfile.mkdtemp()) for _ in range(2))
+    folder, undisturbed = made(where, "disturbed", "undisturbed")
     ended, memory = collections.Counter(), []
 
     def note(record):
