@@ -110,8 +110,10 @@ class Troubles:
         self._thread.join()
 
     def _run(self):
-        while not self._over.wait(self._generator.uniform(SHORTEST, LONGEST)):
+        pause = 1.0  # until there are workers
+        while not self._over.wait(pause):
             if workers := sorted(self._workers()):
+                pause = self._generator.uniform(SHORTEST, LONGEST)
                 trouble = self._generator.choice(TROUBLES)
                 chosen = workers if trouble == "all killed" else [self._generator.choice(workers)]
                 for worker in chosen:
