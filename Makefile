@@ -72,9 +72,8 @@ bench: $(VENV)/installed-dev  ## measure the project beside its peers; ARGS="boo
 	  echo "benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name; \
 	done
 
-stress: $(VENV)/installed-dev  ## kill searches at 50 random moments, and workers every few seconds
-	$(BIN)/python -m tests.stress.kills
-	$(BIN)/python -m tests.stress.workers
+stress: $(VENV)/installed-dev  ## repeat every fault a search must survive; ARGS="--trials 400" for a smaller run
+	$(BIN)/python -m tests.stress $(ARGS)
 
 test: $(VENV)/installed-dev  ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)

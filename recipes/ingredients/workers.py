@@ -36,6 +36,12 @@ class WorkerSettings:
             raise BadInput(
                 f"stack_seconds must be above 0. Received: stack_seconds={self.stack_seconds}."
             )
+        for name in ("worker_gpus", "stack_seconds"):
+            if getattr(self, name) and not self.are_wanted:
+                raise BadInput(
+                    f"{name} must come with workers or ray_address. "
+                    f"Received: {name}={getattr(self, name)}."
+                )
 
     @property
     def are_wanted(self):

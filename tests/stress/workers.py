@@ -1,33 +1,24 @@
 """Thousands of tiny trials over two workers, to which something happens every few seconds.
 
-One of them is killed, or both are, or one is stopped and says no more. Afterwards a search with
-workers is killed itself, again and again, with what its workers were at.
-
-    make stress
-    python -m tests.stress.workers 300     # so many trials
-
-Every trial must end exactly once, with its whole curve, and no trial may fail; the memory of the
-driver must not grow but by what it keeps of each trial. Takes about eight minutes.
+One of them is killed, or both are, or one is stopped and says no more. Every trial must end exactly
+once, with its whole curve, and the values and the score of a search that nobody disturbed; the
+memory of the driver must not grow but by what it keeps of each trial.
 """
 
 import collections
 import contextlib
-import csv
 import os
 import random
-import shutil
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 from signal import SIGKILL, SIGSTOP
 
-from rich.console import Console
 from rich.table import Table
 
+from tests.stress.ends import faults_of, made
 from tests.tuning.workers import searches
+from tests.tuning.workers.processes import processes_with
 from tuning.oracles import RandomOracle
 from tuning.workers import cluster
 
@@ -36,21 +27,24 @@ SHORTEST, LONGEST = 5.0, 12.0
 TROUBLES = ("one killed",) * 4 + ("all killed", "one stopped")
 STACK_SECONDS = 20.0
 """How long a worker may say nothing."""
-DRIVER_KILLS = 8
 EPOCHS = 2
 MOST_GROWTH = 100
 """KiB that the driver may grow by with each trial."""
 
 
-def main(trials):
-    """Runs both searches; exits with 1 if something is lost, repeated, failed, or grows."""
-    soak(trials)
-    kill_drivers(min(trials, 200))
+def main(trials, where, console):
+    """A search whose workers have troubles.
 
+    Args:
+        trials: How many.
+        where: Empty folder for the searches' files.
+        console: Where the table is printed.
 
-def soak(trials):
-    """A search whose workers have troubles."""
-    folder, ended, memory = Path(tempfile.mkdtemp()), collections.Counter(), []
+    Returns:
+        List of faults.
+    """
+    folder, undisturbed = made(where, "disturbed", "undisturbed")
+    ended, memory = collections.Counter(), []
 
     def note(record):
         ended[record.trial] += 1
@@ -63,53 +57,33 @@ def soak(trials):
     with cluster(2), Troubles(os.environ["TMPDIR"]) as troubles:
         searches.search(tuner, EPOCHS)
     seconds = time.monotonic() - began
-    statuses, epochs = ends_of(folder)
+    growth = growth_of(memory)
+    table = Table("trials", "workers", "seconds", "driver's MiB, by quarters", "KiB a trial")
+    quarters = [memory[round(part / 4 * (len(memory) - 1))] / 1024 for part in range(5)]
+    table.add_row(
+        f"{trials:,}",
+        ", ".join(f"{count} times {name}" for name, count in troubles.had.items()),
+        f"{seconds:.0f}",
+        " ".join(f"{quarter:.0f}" for quarter in quarters),
+        f"{growth:.1f}",
+    )
+    console.print(table)
+    oracle = RandomOracle(searches.OBJECTIVE, max_trials=trials, seed=1)
+    searches.undisturbed(undisturbed, oracle, epochs=EPOCHS)
+    faults = faults_of(folder, undisturbed, trials, EPOCHS)
+    if growth > MOST_GROWTH:
+        faults.append(f"the driver grows by {growth:.1f} KiB a trial")
+    if ended != collections.Counter(ended.keys()) or len(ended) != trials:
+        faults.append(f"{len(ended)} trials were told of, {ended.total()} times")
+    if not troubles.had:
+        faults.append("the workers had no troubles")
+    return faults
+
+
+def growth_of(memory):
+    """KiB by which the driver grows with each trial, the first quarter of them apart."""
     quarter = len(memory) // 4
-    growth = (memory[-1] - memory[quarter]) / max(1, len(memory) - quarter)
-    is_whole = (
-        statuses == {"COMPLETED": trials}
-        and ended == dict.fromkeys(ended, 1)
-        and len(ended) == trials
-        and epochs == dict.fromkeys(ended, EPOCHS)
-    )
-    table = Table(
-        "trials", "workers", "seconds", "ended", "driver's MiB, by quarters", "KiB a trial"
-    )
-    quarters = " ".join(f"{memory[min(i * quarter, len(memory) - 1)] / 1024:.0f}" for i in range(5))
-    ends, had = (
-        ", ".join(f"{count} {name}" for name, count in counts.items())
-        for counts in (statuses, troubles.had)
-    )
-    table.add_row(f"{trials:,}", had, f"{seconds:.0f}", ends, quarters, f"{growth:.1f}")
-    Console(width=120).print(table)
-    if not is_whole or growth > MOST_GROWTH or not troubles.had:
-        sys.exit(f"something is lost, repeated or grows: look into {folder}")
-    shutil.rmtree(folder)
-
-
-def kill_drivers(trials):
-    """A search with workers that is killed at random moments, and goes on each time."""
-    folder, generator, left = Path(tempfile.mkdtemp()), random.Random(0), []
-    command = [sys.executable, "-m", "tests.tuning.workers.searches", folder, str(trials)]
-    for _ in range(DRIVER_KILLS):
-        driver = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        time.sleep(generator.uniform(10.0, 25.0))
-        driver.kill()
-        driver.wait()
-        left.append(sum(ends_of(folder)[0].values()))
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-    statuses, epochs = ends_of(folder)
-    print(f"trials after each of {DRIVER_KILLS} kills of the driver: {left}; then {dict(statuses)}")
-    if statuses != {"COMPLETED": trials} or epochs != dict.fromkeys(epochs, searches.EPOCHS):
-        sys.exit(f"something is lost or repeated: look into {folder}")
-    shutil.rmtree(folder)
-
-
-def ends_of(folder):
-    """How many trials ended in each way, and how many epochs each trial's curve has."""
-    statuses = collections.Counter(row["status"] for row in rows_of(folder / "search/trials.csv"))
-    epochs = collections.Counter(row["trial"] for row in rows_of(folder / "search/curves.csv"))
-    return statuses, epochs
+    return (memory[-1] - memory[quarter]) / (len(memory) - quarter)
 
 
 class Troubles:
@@ -123,7 +97,7 @@ class Troubles:
     """
 
     def __init__(self, folder):
-        self.had, self._mark = collections.Counter(), f"TMPDIR={folder}".encode()
+        self.had, self._mark = collections.Counter(), f"TMPDIR={folder}"
         self._over, self._generator = threading.Event(), random.Random(0)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -136,8 +110,10 @@ class Troubles:
         self._thread.join()
 
     def _run(self):
-        while not self._over.wait(self._generator.uniform(SHORTEST, LONGEST)):
+        pause = 1.0  # until there are workers
+        while not self._over.wait(pause):
             if workers := sorted(self._workers()):
+                pause = self._generator.uniform(SHORTEST, LONGEST)
                 trouble = self._generator.choice(TROUBLES)
                 chosen = workers if trouble == "all killed" else [self._generator.choice(workers)]
                 for worker in chosen:
@@ -146,28 +122,13 @@ class Troubles:
                 self.had[trouble] += 1
 
     def _workers(self):
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                is_training = (path / "cmdline").read_bytes().startswith(b"ray::train")
-                if is_training and self._mark in (path / "environ").read_bytes().split(b"\0"):
-                    yield int(path.name)
-            except OSError:  # it has just ended
-                continue
+        for worker in processes_with(self._mark):
+            with contextlib.suppress(OSError):  # it has just ended
+                if Path(f"/proc/{worker}/cmdline").read_bytes().startswith(b"ray::train"):
+                    yield worker
 
 
 def resident_kilobytes():
     """How much memory this process has."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-
-
-def rows_of(path):
-    """The rows of a CSV file; none if there is no file yet."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3000)

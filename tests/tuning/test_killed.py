@@ -1,6 +1,5 @@
 """Searches in other processes that are killed, interrupted and left without a disk, for real."""
 
-import csv
 import resource
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tests.tuning.made_up_search import tuner_in
+from tests.tuning.search_files import results_of, rows_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,20 +30,6 @@ def program(folder, oracle="random", trials=30, pause=0.02):
         if line == "searching\n":
             break
     return process
-
-
-def rows_of(folder, name="trials.csv"):
-    path = Path(folder) / "search" / name
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def results_of(folder):
-    """What a search found: its rows but for the time they took, and its curves."""
-    trials = [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(folder)]
-    return trials, rows_of(folder, "curves.csv")
 
 
 class KilledTest(tf.test.TestCase, parameterized.TestCase):

@@ -16,13 +16,22 @@ from pathlib import Path
 
 def main(folder):
     """Waits, then clears up."""
-    mark = f"TMPDIR={folder}".encode()
     sys.stdin.read()  # the other end of the pipe closes with its process
-    for path in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended meanwhile, or is another person's
-            if mark in (path / "environ").read_bytes().split(b"\0"):
-                os.kill(int(path.name), signal.SIGKILL)
+            if is_of(process, folder):
+                os.kill(int(process.name), signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_of(process, folder):
+    """Whether a process, by its folder in /proc, is one of the Ray whose temporary folder it is."""
+    if f"TMPDIR={folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
+        return True
+    # Ray's agents write their titles over the beginning of the environment, and perhaps that.
+    is_ray = (process / "cmdline").read_bytes().startswith(b"ray::")
+    files = (process / "fd").iterdir() if is_ray else ()
+    return any(Path(folder) in file.readlink().parents for file in files)
 
 
 if __name__ == "__main__":

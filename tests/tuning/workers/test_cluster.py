@@ -1,5 +1,6 @@
 """Where Ray runs: started here and gone again, joined, or missing."""
 
+import contextlib
 import http.server
 import os
 import signal
@@ -13,23 +14,22 @@ import ray  # noqa: F401  it sets variables of its own when it is imported
 import tensorflow as tf
 from absl.testing import parameterized
 
+from recipes.ingredients.command_line import parse
 from recipes.ingredients.errors import BadInput
 from recipes.ingredients.workers import WorkerSettings
 from recipes.search import Settings
+from tests.tuning.workers.processes import processes_with
 from tuning.workers import cluster
 
 ROOT = Path(__file__).parents[3]
 
 
-def listening(mark):
+def listening(folder):
     """Local addresses at which the processes of a folder listen."""
     sockets, addresses = set(), {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"TMPDIR={mark}".encode() in (process / "environ").read_bytes().split(b"\0"):
-                sockets |= {str(file.readlink()) for file in (process / "fd").iterdir()}
-        except OSError:
-            continue
+    for process in processes_with(f"TMPDIR={folder}"):
+        with contextlib.suppress(OSError):  # it has just ended
+            sockets |= {str(file.readlink()) for file in Path(f"/proc/{process}/fd").iterdir()}
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
@@ -110,6 +110,13 @@ class WorkerSettingsTest(tf.test.TestCase, parameterized.TestCase):
         (name,) = setting
         with self.assertRaisesRegex(BadInput, f"{name} must be .* Received: {name}="):
             WorkerSettings(**setting)
+
+    @parameterized.parameters(("--stack-seconds", "60"), ("--worker-gpus", "0.5"))
+    def test_what_is_asked_of_workers_that_nobody_wants_is_refused(self, *arguments):
+        with self.assertRaisesRegex(BadInput, "must come with workers or ray_address. Received: "):
+            parse(Settings, arguments)
+        for wanted in ("--workers=1", "--ray-address=127.0.0.1:6379"):
+            self.assertTrue(parse(Settings, [wanted, *arguments]).crew.are_wanted)
 
     def test_workers_train_stacks(self):
         with self.assertRaisesRegex(BadInput, "trainer must be stacked with workers"):

@@ -1,12 +1,12 @@
 """Workers that are killed, hang and run out of memory, for real: nothing is lost or repeated."""
 
 import collections
-import csv
 import os
 import signal
 
 import tensorflow as tf
 
+from tests.tuning.search_files import rows_of
 from tests.tuning.workers import searches
 from tuning.oracles import RandomOracle
 
@@ -21,8 +21,7 @@ class LostTest(searches.WithWorkers):
             self.assertEqual(record.status, "COMPLETED", record.reason)
             self.assertEqual(record.values, theirs[name].values)
             self.assertAllClose(record.score, theirs[name].score, rtol=1e-4)
-        with (self.folder / "search/curves.csv").open(newline="") as file:
-            epochs = collections.Counter(row["trial"] for row in csv.DictReader(file))
+        epochs = collections.Counter(row["trial"] for row in rows_of(self.folder, "curves.csv"))
         self.assertEqual(epochs, dict.fromkeys(ours, searches.EPOCHS))
 
     def killing(self, most):

@@ -1,6 +1,5 @@
 """`WorkersTuner` comes to what `StackedTuner` comes to."""
 
-import csv
 from pathlib import Path
 
 import keras
@@ -9,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests.tuning.search_files import rows_of
 from tests.tuning.workers import searches
 from tests.tuning.workers.searches import OBJECTIVE
 from tuning import OneByOneTuner, StackedTuner, WorkersTuner
@@ -64,8 +64,7 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         return ours, theirs
 
     def rows(self, folder):
-        with (folder / "search/curves.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = rows_of(folder, "curves.csv")
         return sorted(rows, key=lambda r: (r["trial"], r.get("execution"), int(r["epoch"])))
 
     def assert_equal_searches(self, ours, theirs):
