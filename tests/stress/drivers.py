@@ -36,16 +36,7 @@ LONGEST_START = 10.0
 
 
 def main(trials, where, console):
-    """Ends a search again and again, until all its trials have ended.
-
-    Args:
-        trials: How many.
-        where: Empty folder for the searches' files.
-        console: Where the table is printed.
-
-    Returns:
-        List of faults.
-    """
+    """Ends a search again and again, until all its trials have ended."""
     folder, undisturbed = made(where, "disturbed", "undisturbed")
     faults, left, generator = [], collections.defaultdict(list), random.Random(0)
     with Driver(folder, trials) as driver:

@@ -26,16 +26,7 @@ LONGEST = 1.5
 
 
 def main(kills, where, console):
-    """Kills searches of all strategies.
-
-    Args:
-        kills: How often.
-        where: Empty folder for the searches' files.
-        console: Where the table is printed.
-
-    Returns:
-        List of faults.
-    """
+    """Kills searches of all strategies."""
     table = Table("strategy", "kills", "trials after each kill", "end equals the undisturbed one")
     shares = [len(range(first, kills, len(STRATEGIES))) for first in range(len(STRATEGIES))]
     folders = made(where, *STRATEGIES)

@@ -17,16 +17,7 @@ WORKERS, STACK = 2, 16
 
 
 def main(trials, where, console):
-    """Searches with too little memory.
-
-    Args:
-        trials: How many.
-        where: Empty folder for the searches' files.
-        console: Where the table is printed.
-
-    Returns:
-        List of faults.
-    """
+    """Searches with too little memory."""
     folder, undisturbed = made(where, "disturbed", "undisturbed")
     with cluster(WORKERS):
         search(folder, WorkersTuner, trials)

@@ -21,16 +21,7 @@ LONGEST = 5.0
 
 
 def main(trials, where, console):
-    """Lets nodes join and leave until all trials have ended.
-
-    Args:
-        trials: How many.
-        where: Empty folder for the searches' files.
-        console: Where the table is printed.
-
-    Returns:
-        List of faults.
-    """
+    """Lets nodes join and leave until all trials have ended."""
     folder, undisturbed = made(where, "disturbed", "undisturbed")
     with Nodes() as nodes:
         nodes.start("head")

@@ -33,16 +33,7 @@ MOST_GROWTH = 100
 
 
 def main(trials, where, console):
-    """A search whose workers have troubles.
-
-    Args:
-        trials: How many.
-        where: Empty folder for the searches' files.
-        console: Where the table is printed.
-
-    Returns:
-        List of faults.
-    """
+    """A search whose workers have troubles."""
     folder, undisturbed = made(where, "disturbed", "undisturbed")
     ended, memory = collections.Counter(), []
 

@@ -48,10 +48,8 @@ class Driver:
     def __init__(self, folder, trials, *address, **environment):
         self._command = [sys.executable, "-m", "tests.tuning.workers.searches"]
         self._command += [str(folder), str(trials), *address]
-        self._folder, self.temporary = (
-            Path(folder),
-            Path(tempfile.mkdtemp()),
-        )  # short: Ray's sockets are in it
+        self._folder = Path(folder)
+        self.temporary = Path(tempfile.mkdtemp())  # short: Ray's sockets are in it
         own = {"SEARCH_UNDER_TEST": uuid.uuid4().hex, "TMPDIR": str(self.temporary)}
         self._environment = os.environ | environment | own
         self._mark = f"SEARCH_UNDER_TEST={own['SEARCH_UNDER_TEST']}"
