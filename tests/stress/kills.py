@@ -1,4 +1,4 @@
-"""Kills searches with SIGKILL at 50 random moments, and compares their ends with undisturbed ones.
+"""Kills searches with SIGKILL at random moments, and compares their ends with undisturbed ones.
 
 Five strategies take the kills in turn, each on a search of 150 trials. After every kill no trial
 may stand twice in the files; at the end trials, scores and curves must be those of a search that

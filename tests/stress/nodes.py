@@ -5,6 +5,7 @@ every trial must have ended once, with the values and the score of a search that
 and no worker may stay on the cluster.
 """
 
+import itertools
 import random
 import time
 
@@ -44,14 +45,11 @@ def main(trials, where, console):
 
 def departures(nodes, driver, folder):
     """Yields whenever a node has left, until the search is over."""
-    generator, number = random.Random(0), 0
-    while driver.process.poll() is None:
-        number += 1
+    generator = random.Random(0)
+    for number in itertools.count(1):
         nodes.start(str(number))
-        while not searches.processes_of(folder) & nodes.running(str(number)):
-            time.sleep(0.1)
-            if driver.process.poll() is not None:
-                return
+        if not nodes.wait_for_worker(str(number), driver, folder):
+            return
         time.sleep(generator.uniform(0, LONGEST))
         nodes.end(str(number))
         yield

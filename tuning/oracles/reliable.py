@@ -55,11 +55,11 @@ class Reliable(Persistent):
     @keras_tuner.synchronized
     def update_trial(self, trial_id, metrics, step=0):
         """Record the metrics of a trial; NaN among them is no reason for numpy's warning."""
-        known = self.trials[trial_id].metrics
-        objectives = getattr(self.objective, "objectives", [self.objective])
-        for name in metrics.keys() - {objective.name for objective in objectives}:
+        known, objective = self.trials[trial_id].metrics, self.objective
+        for name in metrics:
             if not known.exists(name):
-                known.register(name, direction_of(name))
+                is_objective = name == objective.name
+                known.register(name, objective.direction if is_objective else direction_of(name))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
             return super().update_trial(trial_id, metrics, step)
@@ -141,7 +141,7 @@ class Reliable(Persistent):
 
 @functools.cache
 def direction_of(metric):
-    """`"min"` or `"max"`, as keras-tuner infers it by making the Keras metric.
+    """`"min"` or `"max"`, as keras-tuner infers it: it makes the Keras metric to see, each time.
 
     Args:
         metric: Name of a metric.

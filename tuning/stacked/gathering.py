@@ -17,7 +17,8 @@ compile for one size of stack.
 WORTH_COMPILING_ALL = 1.5e8
 """The same for what comes once an epoch: the rest that fills no batch, and the evaluation.
 
-XLA saves some 10 ns of computer time a weight and epoch in both, and compiling both takes 1.5 s.
+Of 500 and of 1,000 trials of the default classifier, batch size 64, the first took less computer
+time without compiling these, the others with it: uses, over all epochs, of 1e8 and 2e8.
 """
 
 

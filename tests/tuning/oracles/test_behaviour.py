@@ -122,6 +122,21 @@ class BehaviourTest(tf.test.TestCase, parameterized.TestCase):
             self.assertIsNone(trial.score)
         self.assertTrue(math.isfinite(oracle.get_best_trials()[0].score))
 
+    @parameterized.parameters("val_accuracy", "loss")
+    def test_metrics_have_the_directions_and_the_order_that_keras_tuner_gives_them(self, objective):
+        reported = {"loss": 1.0, "accuracy": 0.5, "own": 2.0, "val_loss": 1.0, "val_accuracy": 0.5}
+        objective = keras_tuner.Objective(objective, "max")
+        ours = self.make("random", objective=objective)
+        theirs = keras_tuner.oracles.RandomSearchOracle(objective, 20, hyperparameters=classifier())
+        theirs._set_project_dir(self.folder.new(), "search")
+        metrics = []
+        for oracle in (ours, theirs):
+            trial = oracle.create_trial("tuner")
+            metrics.append(oracle.update_trial(trial.trial_id, reported).metrics.metrics)
+        directions = [[(name, own.direction) for name, own in each.items()] for each in metrics]
+        self.assertEqual(*directions)
+        self.assertLen(directions[0], len(reported))
+
     @parameterized.product(name=NAMES, bad=BAD)
     def test_ten_such_scores_in_a_row_do_not_end_the_search(self, name, bad):
         count = itertools.count()

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from tests.tuning.workers.processes import Driver, kill_all_with, processes_with
+from tests.tuning.workers.searches import processes_of
 
 
 class Nodes:
@@ -62,6 +63,20 @@ class Nodes:
     def running(self, name):
         """Numbers of the processes of a node."""
         return processes_with(f"NODE_UNDER_TEST={self._mark(name)}")
+
+    def wait_for_worker(self, name, driver, folder):
+        """Waits until a worker on a node has begun; returns whether one has, or the search is over.
+
+        Args:
+            name: Of the node.
+            driver: `Driver` of the search.
+            folder: Where it searches.
+        """
+        while driver.process.poll() is None:
+            if processes_of(folder) & self.running(name):
+                return True
+            time.sleep(0.1)
+        return False
 
     def _mark(self, name):
         return f"{self.temporary.name}-{name}"  # another cluster may have a node of this name

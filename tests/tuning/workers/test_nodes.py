@@ -1,12 +1,10 @@
 """A cluster of two Ray nodes, one of which leaves in the middle of a search."""
 
-import time
 from pathlib import Path
 
 import tensorflow as tf
 
 from tests.tuning.search_files import rows_of
-from tests.tuning.workers import searches
 from tests.tuning.workers.nodes import Nodes
 
 TRIALS = 48
@@ -20,10 +18,7 @@ class NodesTest(tf.test.TestCase):
         nodes.start("second")
         search = self.enterContext(nodes.driver(folder, TRIALS))
         search.start()
-        while search.process.poll() is None and not (
-            searches.processes_of(folder) & nodes.running("second")
-        ):
-            time.sleep(0.1)
+        nodes.wait_for_worker("second", search, folder)
         nodes.end("second")
         code, said, complaint = search.end()
         self.assertEqual(code, 0, complaint)
