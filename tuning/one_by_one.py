@@ -180,15 +180,14 @@ class OneByOneTuner(keras_tuner.Tuner):
     # A trial's life
 
     def on_trial_begin(self, trial):
-        """Seeds the trial, shows it, and starts its clock."""
+        """Shows the trial, and starts its clock."""
         super().on_trial_begin(trial)
-        self._seed(trial)
         self.records.begin(self._row_of(trial), own_values(trial.hyperparameters))
         self._began[trial.trial_id] = time.monotonic()
 
-    def _seed(self, trial, *more):
+    def _seed(self, trial, *more, how=keras.utils.set_random_seed):
         generator = np.random.default_rng([self.seed, int(trial.trial_id), *more])
-        keras.utils.set_random_seed(int(generator.integers(2**31)))
+        how(int(generator.integers(2**31)))
 
     def run_trial(self, trial, *args, **kwargs):
         """Trains one trial; returns the result of each execution, a history mostly."""
@@ -243,6 +242,7 @@ class OneByOneTuner(keras_tuner.Tuner):
     def _run_and_update_trial(self, trial, *fit_args, **fit_kwargs):
         """Tells the oracle the best epoch of each execution; the score is their mean."""
         objective = self.oracle.objective
+        self._seed(trial)
         try:
             results = self.run_trial(trial, *fit_args, **fit_kwargs)
         except OSError as error:

@@ -10,7 +10,7 @@ from unittest import mock
 from tuning import Records, StackedTuner
 from tuning.dashboard import TrialRows
 from tuning.oracles import RandomOracle
-from tuning.stacked import Grouping, Stack, tuner
+from tuning.stacked import Grouping, Stack, threads
 from tuning.stacked.program import Program
 from tuning.stacked.training import StackTraining
 
@@ -25,7 +25,7 @@ METHODS = {
     "training, evaluation": {Stack: ("train_epoch",)},
     "records": {Records: ("restore", "begin", "epoch", "write_curve", "end", "finish")},
     "HParams": {TrialRows: ("begin", "end")},
-    WAITING: {tuner: ("wait",)},
+    WAITING: {threads: ("wait",)},
 }
 """The methods that make up each phase."""
 

@@ -10,6 +10,7 @@ from tuning.stacked.randomness import undisturbed_seeds
 from tuning.stacked.stackable_layers import RateDropout, stackable
 
 _MULTIPLE = 4  # widths are rounded up to it: templates repeat, products are no slower
+_ALIKE = 0.9  # of the widest: what is as wide becomes as wide as that
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Template:
 
 
 def rounded(widths):
-    """Widths rounded up where that is faster.
+    """Widths rounded up: a template that a later trial does not fit into costs seconds.
 
     Args:
         widths: `{place: width}`.
@@ -107,6 +108,9 @@ def rounded(widths):
     Returns:
         `{place: width}`.
     """
+    widest = max(widths.values(), default=0)
+    # Probably of one range, of which all of them together have seen the end sooner.
+    widths = {p: widest if width >= _ALIKE * widest else width for p, width in widths.items()}
     return {
         place: width if width < _MULTIPLE else -(-width // _MULTIPLE) * _MULTIPLE
         for place, width in widths.items()

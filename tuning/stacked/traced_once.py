@@ -1,8 +1,25 @@
 """Functions that are traced once, whatever the sizes; XLA then compiles for each."""
 
-import threading
+import contextlib
 
 import tensorflow as tf
+
+from tuning.stacked.turns import TURNS
+
+
+@contextlib.contextmanager
+def unoptimized_graphs():
+    """Keeps TensorFlow from rewriting graphs that are called for the first time.
+
+    For a stack's it takes a quarter of a second each, and they run no faster.
+    """
+    name = "disable_meta_optimizer"
+    before = tf.config.optimizer.get_experimental_options().get(name, False)
+    tf.config.optimizer.set_experimental_options({name: True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})
 
 
 class TracedOnce:
@@ -20,20 +37,22 @@ class TracedOnce:
         self._function, self._free_axes = function, free_axes
         self._traced = self._compiled = None
         self._called = {}
-        self._lock = threading.Lock()
 
     def __call__(self, *arguments, jit_compile=False):
         """Calls the function, after tracing it if it has not been; through XLA if wanted."""
-        with self._lock:
-            if self._traced is None:
-                self._trace(arguments)
-            if jit_compile not in self._called:
+        if jit_compile not in self._called:
+            with TURNS.first():
+                if self._traced is None:
+                    self._trace(arguments)
                 made = self._compiled if jit_compile else self._traced
                 self._called[jit_compile] = made.get_concrete_function()
         function = self._called[jit_compile]
         # Its own way of taking arguments checks each of a few hundred, every time.
         flat = [*tf.nest.flatten(arguments), *function.captured_inputs]
-        return function.function_type.pack_output(function.inference_fn.call_flat(*flat))
+        # The compiler needs no Python, and takes a second.
+        with TURNS.without_python() if jit_compile else contextlib.nullcontext():
+            results = function.inference_fn.call_flat(*flat)
+        return function.function_type.pack_output(results)
 
     def _trace(self, arguments):
         pairs = zip(arguments, self._free_axes, strict=True)

@@ -8,6 +8,7 @@ from tuning import training_state
 from tuning.stacked.errors import NotStackable, failure
 from tuning.stacked.member import Snapshot
 from tuning.stacked.stack import Stack
+from tuning.stacked.turns import TURNS
 
 
 class Stopped(Exception):
@@ -30,6 +31,8 @@ class StackTraining:
         self.group, self.members = gathered.group, gathered.members
         self._grouping, self._gathered, self._stack = grouping, gathered, None
         self._active, self._released, self._stopped = list(self.members), set(), False
+        self.is_prepared = False
+        """Whether its program is there, as far as it can be."""
         self.objection = None
         """Why these members cannot be stacked, once that is known."""
 
@@ -46,14 +49,15 @@ class StackTraining:
     def _objection(self, jit_compile):
         """Makes the stack; why that cannot be, or None."""
         try:
-            program = self._grouping.program(self.group, not self.refusal)
-            if objection := self._grouping.objection(program, self.group):
-                return objection
-            self._stack = self._stacked(program, jit_compile)
-            began = time.monotonic()
-            self._stack.compile()
-            if jit_compile:
-                program.took(time.monotonic() - began)
+            with TURNS.first():
+                program = self._grouping.program(self.group, not self.refusal)
+                if objection := self._grouping.objection(program, self.group):
+                    return objection
+                self._stack = self._stacked(program, jit_compile)
+                began = time.monotonic()
+                self._stack.compile()
+                if jit_compile:
+                    program.took(time.monotonic() - began)
         except NotStackable as reason:
             return str(reason)
         return None
@@ -86,6 +90,7 @@ class StackTraining:
     def run(self):
         """Trains to the end, in any thread; returns itself, with an `objection` if it cannot."""
         self._prepare()
+        self.is_prepared = True
         if self.objection:
             return self
         try:

@@ -7,7 +7,6 @@ import os
 import threading
 import time
 import traceback
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import keras
 import keras_tuner
@@ -19,6 +18,7 @@ from tuning import training_state
 from tuning.garbage import uncollected
 from tuning.one_by_one import OneByOneTuner
 from tuning.outcome import Outcome
+from tuning.seeds import set_random_seed
 from tuning.space import own_values
 from tuning.stacked import given
 from tuning.stacked.checkpoint import StackCheckpoint
@@ -30,7 +30,10 @@ from tuning.stacked.member import Member
 from tuning.stacked.memory import default_limit
 from tuning.stacked.randomness import SEEDS
 from tuning.stacked.report import FIT, ONE_PROGRAM, STACKED, Report
+from tuning.stacked.threads import side_by_side
+from tuning.stacked.traced_once import unoptimized_graphs
 from tuning.stacked.training import StackTraining
+from tuning.stacked.turns import TURNS
 
 
 class StackedTuner(OneByOneTuner):
@@ -116,7 +119,7 @@ class StackedTuner(OneByOneTuner):
         if self._refusal:
             left = [(trial, self._refusal) for trial in trials]
         else:
-            with uncollected():
+            with uncollected(), unoptimized_graphs():
                 left = self._train_in_stacks(trials, self._work)
         for trial, reason in left:
             self._train_alone(trial, reason)
@@ -147,7 +150,6 @@ class StackedTuner(OneByOneTuner):
         """Trains a trial by `fit`."""
         fit_args, fit_kwargs = self._fit
         self.report.add(FIT, reason)
-        self._seed(trial)
         self._began[trial.trial_id] = time.monotonic()
         self._try_run_and_update_trial(trial, *fit_args, **fit_kwargs)
         self.on_trial_end(trial)
@@ -179,6 +181,7 @@ class StackedTuner(OneByOneTuner):
             self.jit_compile,
         )
         for trial in trials:
+            TURNS.wait()
             members = built[trial] = self._members_of(trial, work)
             stacks, reason = gathering.add(members)
             if not members:
@@ -224,7 +227,7 @@ class StackedTuner(OneByOneTuner):
     def _member_of(self, trial, number, work):
         naming.reset_uids()  # else a nameless metric's name would tell trials apart
         with SEEDS, lazy_variables():
-            self._seed(trial, *(() if number == 1 else (number,)))
+            self._seed(trial, *(() if number == 1 else (number,)), how=set_random_seed)
             model = self._checked(self._build_hypermodel(trial.hyperparameters))
         begin_from = self._states.to_begin_from(trial, number)
         if begin_from:
@@ -336,29 +339,3 @@ def default_stacks_at_a_time():
         return 1
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count())
     return min(8, len(cores))
-
-
-def side_by_side(trainings, at_a_time):
-    """Runs trainings, some at a time; yields each when it has ended or was refused.
-
-    They begin as soon as they are there, and are yielded when all are: what becomes of one does
-    not decide what the next is. If the caller goes no further, those that train stop after their
-    epoch, with a checkpoint.
-
-    Args:
-        trainings: Iterable of `StackTraining`.
-        at_a_time: How many, 1 or more.
-    """
-    running = {}
-    with ThreadPoolExecutor(at_a_time, "stack") as threads:
-        try:
-            for training in trainings:
-                running[threads.submit(training.run)] = training
-            while running:
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    del running[future]
-                    yield future.result()
-        finally:
-            for training in running.values():
-                training.stop()
-            threads.shutdown(cancel_futures=True)

@@ -96,6 +96,11 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIs(programs[0], programs[2])  # 29 was rounded up
         self.assertIsNot(programs[0], programs[3])
 
+    def test_layers_of_about_the_same_width_share_one(self):
+        hidden = L.Dense(40), L.Dense(36), L.Dense(35), L.Dense(3)
+        (group,), _ = self.grouping.group([model_of(*hidden)], [8])
+        self.assertEqual(list(self.grouping.widths_of(group).values()), [40, 40, 36, 3])
+
     def test_every_refusal_has_its_reason(self):
         class Subclassed(keras.Model):
             def call(self, inputs):
