@@ -13,6 +13,7 @@ from tuning.oracles import RandomOracle
 from tuning.stacked import Grouping, Stack, threads
 from tuning.stacked.program import Program
 from tuning.stacked.training import StackTraining
+from tuning.stacked.turns import Turns
 
 WAITING = "waiting for the stacks"
 METHODS = {
@@ -25,7 +26,7 @@ METHODS = {
     "training, evaluation": {Stack: ("train_epoch",)},
     "records": {Records: ("restore", "begin", "epoch", "write_curve", "end", "finish")},
     "HParams": {TrialRows: ("begin", "end")},
-    WAITING: {threads: ("wait",)},
+    WAITING: {threads: ("wait",), Turns: ("wait",)},
 }
 """The methods that make up each phase."""
 
