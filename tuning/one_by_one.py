@@ -185,9 +185,9 @@ class OneByOneTuner(keras_tuner.Tuner):
         self.records.begin(self._row_of(trial), own_values(trial.hyperparameters))
         self._began[trial.trial_id] = time.monotonic()
 
-    def _seed(self, trial, *more, how=keras.utils.set_random_seed):
+    def _seed_of(self, trial, *more):
         generator = np.random.default_rng([self.seed, int(trial.trial_id), *more])
-        how(int(generator.integers(2**31)))
+        return int(generator.integers(2**31))
 
     def run_trial(self, trial, *args, **kwargs):
         """Trains one trial; returns the result of each execution, a history mostly."""
@@ -242,7 +242,7 @@ class OneByOneTuner(keras_tuner.Tuner):
     def _run_and_update_trial(self, trial, *fit_args, **fit_kwargs):
         """Tells the oracle the best epoch of each execution; the score is their mean."""
         objective = self.oracle.objective
-        self._seed(trial)
+        keras.utils.set_random_seed(self._seed_of(trial))
         try:
             results = self.run_trial(trial, *fit_args, **fit_kwargs)
         except OSError as error:

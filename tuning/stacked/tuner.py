@@ -227,7 +227,7 @@ class StackedTuner(OneByOneTuner):
     def _member_of(self, trial, number, work):
         naming.reset_uids()  # else a nameless metric's name would tell trials apart
         with SEEDS, lazy_variables():
-            self._seed(trial, *(() if number == 1 else (number,)), how=set_random_seed)
+            set_random_seed(self._seed_of(trial, *(() if number == 1 else (number,))))
             model = self._checked(self._build_hypermodel(trial.hyperparameters))
         begin_from = self._states.to_begin_from(trial, number)
         if begin_from:

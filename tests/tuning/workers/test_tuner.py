@@ -110,7 +110,7 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
             StackedTuner,
             RandomOracle(OBJECTIVE, max_trials=1, hyperparameters=fixed),
         )
-        once._seed = lambda *_: ours._seed(ours.oracle.trials[longest])
+        once._seed_of = lambda *_: ours._seed_of(ours.oracle.trials[longest])
         searches.search(once, epochs=9)
         undisturbed = [float(row["loss"]) for row in self.rows(self.others)]
         self.assertAllClose(losses, undisturbed, rtol=1e-4)
