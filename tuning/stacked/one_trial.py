@@ -31,9 +31,9 @@ class OneTrial:
         self.idle = set()
 
     def fresh_metrics(self):
-        """The metrics' variables before the first batch."""
+        """The metrics' variables before the first batch, as arrays."""
         self._model.reset_metrics()
-        return [tf.convert_to_tensor(variable) for variable in self._model.metrics_variables]
+        return [variable.numpy() for variable in self._model.metrics_variables]
 
     def gradients(self, trial, batch, seed):
         """Trains nothing yet.

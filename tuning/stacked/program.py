@@ -4,6 +4,7 @@ All tensors of a trial's state have the trials as their first axis. What one tri
 vectorised over that axis; the optimiser's update is written for it.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tuning.stacked import optimizers, vectorizer
@@ -29,7 +30,6 @@ class Program:
     """
 
     def __init__(self, template, rule, losses, labels, vectorized=True):
-        vectorizer.teach()
         self.template, self.rule, self._vectorized = template, rule, vectorized
         self._trial = OneTrial(template, losses, labels)
         types = {entry.dtype for entry in template.trainable}
@@ -89,7 +89,7 @@ class Program:
 
     def fresh_metrics(self, trials):
         """The state of the metrics before the first batch."""
-        return [tf.repeat(v[tf.newaxis], trials, axis=0) for v in self._trial.fresh_metrics()]
+        return [tf.constant(np.stack([value] * trials)) for value in self._trial.fresh_metrics()]
 
     def took(self, seconds):
         """Notes how long it took until a stack was ready: long only if XLA had to compile."""
@@ -152,7 +152,7 @@ class Program:
 
     def _over_trials(self, function, members):
         if self._vectorized:
-            return tf.vectorized_map(function, members, fallback_to_while_loop=False)
+            return vectorizer.over_trials(function, members)
         result = function(tf.nest.map_structure(lambda tensor: tensor[0], members))
         return tf.nest.map_structure(lambda tensor: tensor[tf.newaxis], result)
 

@@ -1,3 +1,5 @@
+from unittest import mock
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -30,6 +32,41 @@ class LearningRatesTest(tf.test.TestCase, parameterized.TestCase):
     def test_every_schedule_is_asked_for_its_own_rates(self, schedule):
         rates = LearningRates(keras.optimizers.SGD(schedule)).at(2, 12)
         self.assertAllClose(rates, [float(schedule(step)) for step in range(2, 14)], rtol=1e-6)
+
+    def test_each_schedule_of_a_kind_has_its_own_rates(self):
+        for initial, steps in ((0.1, 3), (0.2, 4)):
+            for staircase in (False, True):
+                schedule = schedules.InverseTimeDecay(initial, steps, 0.7, staircase=staircase)
+                rates = LearningRates(keras.optimizers.SGD(schedule)).at(0, 9)
+                expected = [float(schedule(step)) for step in range(9)]
+                self.assertAllClose(rates, expected, rtol=1e-6)
+
+    def test_a_schedule_that_is_known_is_asked_once(self):
+        asked = []
+        decay = schedules.ExponentialDecay
+
+        def call(schedule, step):
+            asked.append(step)
+            return original(schedule, step)
+
+        original = decay.__call__
+        LearningRates(keras.optimizers.SGD(decay(0.1, 9, 0.3))).at(0, 4)
+        with mock.patch.object(decay, "__call__", call):
+            LearningRates(keras.optimizers.SGD(decay(0.2, 8, 0.4))).at(0, 4)
+        self.assertLen(asked, 1)
+
+    def test_anybody_elses_schedule_is_checked_each_time(self):
+        class FromStep(schedules.LearningRateSchedule):
+            def __init__(self, mistaken):
+                self._mistaken = mistaken
+
+            def __call__(self, step):
+                rates = 0.1 / (1 + tf.cast(step, "float32"))
+                return rates[::-1] if self._mistaken and rates.shape.rank else rates
+
+        for mistaken in (False, True):
+            rates = LearningRates(keras.optimizers.SGD(FromStep(mistaken))).at(0, 3)
+            self.assertAllClose(rates, [0.1, 0.05, 0.1 / 3])
 
     def test_rates_far_ahead_can_be_asked_for(self):
         schedule = schedules.ExponentialDecay(0.1, 1000, 0.5)

@@ -2,13 +2,18 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tuning.stacked import vectorizer
+from tuning.stacked.vectorizer import over_trials
+
+
+def together(one, *members, jit_compile=False):
+    """What `over_trials` computes, by a function that is traced for it."""
+    function = tf.function(lambda *of_all: over_trials(one, of_all), jit_compile=jit_compile)
+    return function(*members)
 
 
 class VectorizerTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.product(jit_compile=(False, True), shared=(False, True))
     def test_its_rules_compute_what_one_member_after_another_does(self, jit_compile, shared):
-        vectorizer.teach()
         draw = np.random.default_rng(0)
         scores = tf.constant(draw.normal(size=(4, 5, 6)), "float32")
         labels = tf.constant(draw.integers(0, 6, (4, 5)), "int32")
@@ -18,14 +23,61 @@ class VectorizerTest(tf.test.TestCase, parameterized.TestCase):
             top = tf.math.in_top_k(labels[0] if shared else label, score, 3)
             return top, tf.bitcast(score, "int32")
 
-        together = tf.function(
-            lambda *members: tf.vectorized_map(one, members, fallback_to_while_loop=False),
-            jit_compile=jit_compile,
-        )(scores, labels)
+        of_all = together(one, scores, labels, jit_compile=jit_compile)
         for place in range(4):
             alone = one((scores[place], labels[place]))
-            for ours, expected in zip(together, alone, strict=True):
+            for ours, expected in zip(of_all, alone, strict=True):
                 self.assertAllEqual(ours[place], expected)
+
+    @parameterized.parameters(False, True)
+    def test_gradients_of_each_member_on_a_batch_that_all_share(self, jit_compile):
+        draw = np.random.default_rng(1)
+        weights = tf.constant(draw.normal(size=(3, 5, 2)), "float32")
+        batch = tf.constant(draw.normal(size=(7, 5)), "float32")
+
+        def one(member):
+            (weight,) = member
+            with tf.GradientTape() as tape:
+                tape.watch(weight)
+                loss = tf.reduce_mean(tf.nn.tanh(batch @ weight) ** 2)
+            return {"loss": loss, "gradient": tape.gradient(loss, weight)}
+
+        of_all = together(one, weights, jit_compile=jit_compile)
+        for place in range(3):
+            alone = one((weights[place],))
+            self.assertAllClose(of_all["loss"][place], alone["loss"])
+            self.assertAllClose(of_all["gradient"][place], alone["gradient"])
+
+    def test_what_is_the_same_for_all_members_is_given_to_each(self):
+        shared = tf.constant([1.0, 2.0])
+        same, own, constant = together(
+            lambda member: (shared * 2, member[0], tf.constant(3)), tf.zeros((4, 2))
+        )
+        self.assertAllEqual(same, [[2, 4]] * 4)
+        self.assertAllEqual(own, np.zeros((4, 2)))
+        self.assertAllEqual(constant, [3] * 4)
+
+    def test_the_number_of_members_may_be_open(self):
+        function = tf.function(
+            lambda members: over_trials(lambda own: own * 2, members),
+            input_signature=[tf.TensorSpec((None, 2))],
+        )
+        for members in (1, 5):
+            self.assertAllEqual(function(tf.ones((members, 2))), np.full((members, 2), 2))
+        (result,) = function.get_concrete_function().outputs
+        self.assertEqual(result.shape.as_list(), [None, 2])
+
+    def test_the_graph_holds_no_copy_of_the_members(self):
+        function = tf.function(lambda *of_all: over_trials(lambda own: own[0] @ own[1], of_all))
+        graph = function.get_concrete_function(tf.ones((3, 2, 4)), tf.ones((3, 4, 5))).graph
+        kinds = [operation.type for operation in graph.get_operations()]
+        self.assertNotIn("GatherV2", kinds)
+        self.assertNotIn("MatMul", kinds)
+        self.assertIn("BatchMatMulV2", kinds)
+
+    def test_an_operation_that_it_does_not_know_is_named(self):
+        with self.assertRaisesRegex(ValueError, "No pfor vectorization defined for Unique"):
+            together(lambda member: tf.unique(member[0]).y, tf.zeros((3, 2), "int32"))
 
 
 if __name__ == "__main__":
