@@ -3,7 +3,6 @@
 import dataclasses
 import inspect
 import json
-import threading
 
 import keras
 import numpy as np
@@ -65,6 +64,8 @@ class Group:
 class Grouping:
     """Partitions models by the program they are, and keeps those programs.
 
+    Threads that ask for programs and objections do so in turns (`TURNS.first`).
+
     Args:
         data: `Data` to train on: its features build models that are not, its labels settle metrics.
     """
@@ -73,7 +74,6 @@ class Grouping:
         self._data = data
         self._treatments, self._programs, self._widths = Treatments(), {}, {}
         self._objections = {}
-        self._programs_lock, self._objections_lock = threading.Lock(), threading.Lock()
 
     def group(self, models, batch_sizes):
         """Partitions models.
@@ -160,10 +160,9 @@ class Grouping:
         if vectorized:
             widths = group.widths or self.widths_of(group)
         key = group.key, tuple(widths.items()), vectorized
-        with self._programs_lock:
-            if key not in self._programs:
-                self._programs[key] = self._make_program(group, widths, vectorized)
-            return self._programs[key]
+        if key not in self._programs:
+            self._programs[key] = self._make_program(group, widths, vectorized)
+        return self._programs[key]
 
     def _make_program(self, group, widths, vectorized):
         model = group.models[0]
@@ -187,14 +186,13 @@ class Grouping:
         Returns:
             One sentence, or None.
         """
-        with self._objections_lock:
-            if program not in self._objections:
-                sizes = [sum(skeleton.widths.values()) for skeleton in group.skeletons]
-                two = group.part(sorted({int(np.argmin(sizes)), int(np.argmax(sizes))}))
-                self._objections[program] = check_first_batch(
-                    program, two.models, two.skeletons, group.batch_size, self._data
-                )
-            return self._objections[program]
+        if program not in self._objections:
+            sizes = [sum(skeleton.widths.values()) for skeleton in group.skeletons]
+            two = group.part(sorted({int(np.argmin(sizes)), int(np.argmax(sizes))}))
+            self._objections[program] = check_first_batch(
+                program, two.models, two.skeletons, group.batch_size, self._data
+            )
+        return self._objections[program]
 
 
 def losses_of(model):
