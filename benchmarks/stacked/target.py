@@ -48,18 +48,28 @@ def run(scope, settings):
         },
     }
     seconds, targets = {RANDOM: []} | {name: [] for name in contenders}, []
-    for seed in track(range(1, settings.seeds + 1), "seeds", transient=True):
-        best, found, whole = their_best(work, settings.target_trials, seed * SEEDS_APART)
-        targets.append(best)
-        seconds[RANDOM].append(found)
-        first = seed % len(contenders)
-        for name in [*contenders][first:] + [*contenders][:first]:
-            found = seconds_until(
-                best, contenders[name], work, seed * SEEDS_APART, settings.patience * whole
-            )
-            seconds[name].append(found)
-    target_table.report(seconds, targets, settings)
+    try:
+        for seed in track(range(1, settings.seeds + 1), "seeds", transient=True):
+            best, own = of_one_seed(work, contenders, seed, settings)
+            targets.append(best)
+            for name, found in own.items():
+                seconds[name].append(found)
+            target_table.report_seed(own, best, seed)
+    finally:  # also what an interrupted run has come to
+        if targets:
+            target_table.report(seconds, targets, settings)
     return seconds, targets
+
+
+def of_one_seed(work, contenders, seed, settings):
+    """The target of a seed, and the seconds of each contender, who begin in another order each."""
+    seed *= SEEDS_APART
+    best, found, whole = their_best(work, settings.target_trials, seed)
+    own = {RANDOM: found} | dict.fromkeys(contenders)
+    first = seed // SEEDS_APART % len(contenders)
+    for name in [*contenders][first:] + [*contenders][:first]:
+        own[name] = seconds_until(best, contenders[name], work, seed, settings.patience * whole)
+    return best, own
 
 
 def their_best(work, trials, seed):
