@@ -40,6 +40,10 @@ class SectionsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertGreater(seconds, 0)
         self.assertGreater(most, before)
 
+    def test_a_target_of_no_seed_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "seeds must be 1 or more. Received: seeds=0"):
+            Settings(("target",), seeds=0)
+
     def test_every_contender_searches_for_the_target(self):
         seconds, targets = quickly("target")
         self.assertLen(seconds, 4)

@@ -44,6 +44,10 @@ class Settings:
     quick: bool = False
     """Only whether everything runs: everything tiny, its numbers mean nothing."""
 
+    def __post_init__(self):
+        if self.seeds < 1:
+            raise ValueError(f"seeds must be 1 or more. Received: seeds={self.seeds}.")
+
     def resized(self):
         """The settings that count: tiny ones if it is to be quick."""
         return dataclasses.replace(QUICK, sections=self.sections) if self.quick else self

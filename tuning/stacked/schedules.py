@@ -4,6 +4,8 @@ A stack reads a table of rates, so that every schedule works, Keras's or anybody
 different schedules share a stack.
 """
 
+import numbers
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -56,12 +58,9 @@ def _evaluate(schedule, steps):
     iterations, kind = np.arange(steps), _kind_of(schedule)
     try:
         rates = np.asarray(schedule(iterations))
-        if rates.shape == (steps,):
-            if kind in _KNOWN:
-                return rates
-            if all(_agrees(schedule, rates, step) for step in (0, 1, steps - 1)):
-                _KNOWN.update({kind} - {None})
-                return rates
+        if rates.shape == (steps,) and (kind in _KNOWN or _agrees(schedule, rates)):
+            _KNOWN.update({kind} - {None})
+            return rates
     except Exception:  # it decides by the step, and wants one at a time
         pass
     one_by_one = tf.function(
@@ -73,8 +72,10 @@ def _evaluate(schedule, steps):
     return one_by_one(tf.constant(iterations)).numpy()
 
 
-def _agrees(schedule, rates, step):
-    return np.allclose(rates[step], schedule(np.int64(step)), rtol=1e-6)
+def _agrees(schedule, rates):
+    """Whether the schedule gives for some steps alone what it gave for all of them at once."""
+    some = 0, 1, len(rates) - 1
+    return all(np.allclose(rates[i], schedule(np.int64(i)), rtol=1e-6) for i in some)
 
 
 def _kind_of(schedule):
@@ -82,6 +83,10 @@ def _kind_of(schedule):
     if not type(schedule).__module__.startswith("keras."):
         return None
     config = keras.tree.map_structure(
-        lambda value: type(value) if type(value) in (int, float) else value, schedule.get_config()
+        lambda value: type(value) if _is_number(value) else value, schedule.get_config()
     )
     return type(schedule), repr(config)
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -41,7 +41,8 @@ class LearningRatesTest(tf.test.TestCase, parameterized.TestCase):
                 expected = [float(schedule(step)) for step in range(9)]
                 self.assertAllClose(rates, expected, rtol=1e-6)
 
-    def test_a_schedule_that_is_known_is_asked_once(self):
+    @parameterized.parameters(float, np.float64, np.float32)
+    def test_a_schedule_that_is_known_is_asked_once(self, number):
         asked = []
         decay = schedules.ExponentialDecay
 
@@ -50,9 +51,9 @@ class LearningRatesTest(tf.test.TestCase, parameterized.TestCase):
             return original(schedule, step)
 
         original = decay.__call__
-        LearningRates(keras.optimizers.SGD(decay(0.1, 9, 0.3))).at(0, 4)
+        LearningRates(keras.optimizers.SGD(decay(number(0.1), 9, 0.3))).at(0, 4)
         with mock.patch.object(decay, "__call__", call):
-            LearningRates(keras.optimizers.SGD(decay(0.2, 8, 0.4))).at(0, 4)
+            LearningRates(keras.optimizers.SGD(decay(number(0.2), 8, 0.4))).at(0, 4)
         self.assertLen(asked, 1)
 
     def test_anybody_elses_schedule_is_checked_each_time(self):

@@ -33,7 +33,7 @@ class VectorizerTest(tf.test.TestCase, parameterized.TestCase):
     def test_gradients_of_each_member_on_a_batch_that_all_share(self, jit_compile):
         draw = np.random.default_rng(1)
         weights = tf.constant(draw.normal(size=(3, 5, 2)), "float32")
-        batch = tf.constant(draw.normal(size=(7, 5)), "float32")
+        batch = tf.constant(draw.normal(size=(70, 5)), "float32")  # small ones become constants
 
         def one(member):
             (weight,) = member
@@ -47,6 +47,16 @@ class VectorizerTest(tf.test.TestCase, parameterized.TestCase):
             alone = one((weights[place],))
             self.assertAllClose(of_all["loss"][place], alone["loss"])
             self.assertAllClose(of_all["gradient"][place], alone["gradient"])
+
+    @parameterized.parameters(False, True)
+    def test_members_share_what_the_function_around_them_computes(self, jit_compile):
+        @tf.function(jit_compile=jit_compile)
+        def function(members, data, rows):
+            batch = tf.gather(data, rows)
+            return over_trials(lambda own: tf.linalg.matvec(batch, own), members)
+
+        members, data = np.eye(3, dtype=np.float32), np.arange(12, dtype=np.float32).reshape(4, 3)
+        self.assertAllEqual(function(members, data, [2, 0]), data[[2, 0]].T)
 
     def test_what_is_the_same_for_all_members_is_given_to_each(self):
         shared = tf.constant([1.0, 2.0])
