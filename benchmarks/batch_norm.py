@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
+import tyro
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -174,4 +175,4 @@ def report(cells):
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main, description=__doc__)

@@ -17,6 +17,7 @@ import tempfile
 import time
 
 import keras_tuner
+import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -75,4 +76,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main, description=__doc__)

@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -93,4 +94,4 @@ def report(seconds):
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main, description=__doc__)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tyro
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -98,4 +99,4 @@ def report(medians, turns):
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main, description=__doc__)

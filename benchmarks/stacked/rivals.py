@@ -17,7 +17,7 @@ from recipes.ingredients.space import SpaceSettings
 
 
 def train_with_jax(*arguments):
-    """`jax_vmap.train`; JAX is imported in its own process only."""
+    """`jax_vmap.train`; JAX starts in its own process only."""
     from benchmarks.stacked import jax_vmap
 
     return jax_vmap.train(*arguments)
@@ -64,7 +64,7 @@ def run(scope, settings, title, goals):
     entries = line_up(contest.work(), settings)
     measured = collections.defaultdict(Measured)
     limits = {trials: Measured() for trials in settings.trials}
-    with new_process(with_jax=True) as jax_process:
+    with new_process() as jax_process:
 
         def take(name, places, epochs=None):
             if name == JAX:

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from benchmarks.counts import check_at_least
+
 Section = Literal["rivals", "default_space", "scale", "target"]
 ALL = ("rivals", "default_space", "scale", "target")
 
@@ -45,8 +47,12 @@ class Settings:
     """Only whether everything runs: everything tiny, its numbers mean nothing."""
 
     def __post_init__(self):
-        if self.seeds < 1:
-            raise ValueError(f"seeds must be 1 or more. Received: seeds={self.seeds}.")
+        names = "epochs", "rounds", "trials", "compiled_trials", "scale_trials", "seeds"
+        names += "target_trials", "our_trials"
+        check_at_least(1, **{name: getattr(self, name) for name in names})
+        check_at_least(self.rounds, fit_trials=self.fit_trials)
+        check_at_least(0.01, limit_seconds=self.limit_seconds)
+        check_at_least(0, patience=self.patience)
 
     def resized(self):
         """The settings that count: tiny ones if it is to be quick."""
