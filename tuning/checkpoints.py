@@ -31,6 +31,11 @@ class BestFew:
         del self._kept[self.most :]
         return dropped
 
+    @property
+    def names(self):
+        """The names of the best few, best first."""
+        return [name for _, _, name in self._kept]
+
 
 class States:
     """The states at the end of trainings that Hyperband may go on with, one for each execution.

@@ -1,8 +1,10 @@
 """One training of a trial: where it begins, when it is hopeless, what of it is kept."""
 
+import difflib
 import math
 
 import keras
+import keras_tuner
 
 from tuning import training_state
 
@@ -25,15 +27,17 @@ class Execution(keras.callbacks.Callback):
         super().__init__()
         self.objective, self.begin_from, self.state_to = objective, begin_from, state_to
         self.objection, self.reason = objection or (lambda *_: None), ""
-        self.score, self.best_weights = math.nan, None
+        self.score, self.best_weights, self.curve = math.nan, None, []
 
     def on_train_begin(self, logs=None):  # noqa: ARG002
         """Puts the model where the earlier training ended: here it is built, whatever it is."""
+        self.curve = []
         if self.begin_from:
             training_state.load(self.begin_from, self.model)
 
     def on_epoch_end(self, epoch, logs=None):
         """Ends a training that diverged or is hopeless; keeps the weights of the best epoch."""
+        self.curve.append(dict(logs or {}))
         if has_diverged(logs or {}):
             self.model.stop_training = True
             return
@@ -60,17 +64,53 @@ def has_diverged(metrics):
     return not all(math.isfinite(metrics.get(name, 0.0)) for name in ("loss", "val_loss"))
 
 
-def best_epoch(history, objective):
-    """Metrics and number (from 0) of the best epoch of a `History`; the last one if none is finite.
+def score_of(objective, metrics):
+    """The objective of an epoch.
+
+    Args:
+        objective: `keras_tuner.Objective`.
+        metrics: `{name: number}`.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: No metric has its name; that ends a search.
+    """
+    if not objective.has_value(metrics):
+        raise no_such_objective(objective, metrics)
+    return objective.get_value(metrics)
+
+
+def no_such_objective(objective, names):
+    """The exception for an objective that is none of the metrics, with the one that was meant."""
+    several = getattr(objective, "name_to_direction", {objective.name: objective.direction})
+    received = next(name for name in several if name not in names)
+    meant = {name.lower(): name for name in names}
+    similar = difflib.get_close_matches(received.lower(), meant, 1)
+    return keras_tuner.errors.FatalValueError(
+        f"objective must be one of the metrics of an epoch: {', '.join(sorted(names))}. "
+        f"Received: objective={received}."
+        + "".join(f" Perhaps you meant {meant[name]}." for name in similar)
+    )
+
+
+def best_epoch(curve, objective):
+    """Metrics and number (from 0) of the best epoch of a training; the last one if none is finite.
 
     The objective of an epoch that diverged counts as NaN: an accuracy computed from such weights
-    means nothing.
+    means nothing. So does that of an epoch after which it was not measured (`validation_freq`).
+
+    Args:
+        curve: `{metric: number}` of each epoch.
+        objective: `keras_tuner.Objective`.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: The objective is none of the metrics.
     """
-    epochs = [dict(zip(history, row, strict=True)) for row in zip(*history.values(), strict=True)]
+    if not any(objective.has_value(metrics) or has_diverged(metrics) for metrics in curve):
+        raise no_such_objective(objective, {name: None for metrics in curve for name in metrics})
+    epochs = [dict(metrics) for metrics in curve]
     for metrics in epochs:
-        metrics[objective.name] = objective.get_value(metrics)
-        if has_diverged(metrics):
-            metrics[objective.name] = math.nan
+        is_known = objective.has_value(metrics) and not has_diverged(metrics)
+        metrics[objective.name] = objective.get_value(metrics) if is_known else math.nan
     finite = [i for i, m in enumerate(epochs) if math.isfinite(m[objective.name])]
     if not finite:
         return epochs[-1], len(epochs) - 1

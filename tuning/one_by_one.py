@@ -1,5 +1,6 @@
 """Trials one after another, each by Keras's own `fit`: keras-tuner's loop, and nothing is lost."""
 
+import json
 import math
 import time
 import warnings
@@ -8,6 +9,7 @@ from pathlib import Path
 import keras
 import keras_tuner
 import numpy as np
+import tensorflow as tf
 from keras_tuner.src.engine import tuner_utils
 
 from tuning import files, identity
@@ -77,10 +79,11 @@ class OneByOneTuner(keras_tuner.Tuner):
         if pruning:
             pruning.direction = oracle.objective.direction
         self._name, self._priorities = name, priorities or {}
-        self._began, self._best = {}, {}
+        self._began, self._best, self._shapes = {}, {}, None
         super().__init__(oracle, hypermodel, **arguments)
         folder = Path(records_in or self.project_dir)
         rows = TrialRows(folder / "tensorboard", self._search_name, constants or {})
+        self._trials_file = folder / "trials.csv"
         self.records = Records(folder, self.oracle.objective, rows)
         self._take_up()
 
@@ -123,6 +126,7 @@ class OneByOneTuner(keras_tuner.Tuner):
             DiskFault: Nothing can be written any more.
         """
         given = identity.of_the_data(fit_args, fit_kwargs)
+        self._shapes = _shapes_of(*fit_args[:1], **fit_kwargs)
         with files.lock(self.project_dir), frozen_heap():
             identity.keep(Path(self.project_dir), self._identity | given)
             if isinstance(self.oracle, Persistent):
@@ -190,7 +194,10 @@ class OneByOneTuner(keras_tuner.Tuner):
         return int(generator.integers(2**31))
 
     def run_trial(self, trial, *args, **kwargs):
-        """Trains one trial; returns the result of each execution, a history mostly."""
+        """Trains one trial; returns what each execution came to.
+
+        That is metrics and epoch of its best, or what `fit` has returned if that is no history.
+        """
         values = own_values(trial.hyperparameters)
         if "batch_size" in values:
             kwargs.setdefault("batch_size", values["batch_size"])
@@ -222,6 +229,8 @@ class OneByOneTuner(keras_tuner.Tuner):
             best is None or is_better(execution.score, best.score)
         ):
             self._best[trial.trial_id] = execution
+        if isinstance(result, keras.callbacks.History):
+            return best_epoch(execution.curve, self.oracle.objective)
         return result
 
     def _objection_to(self, trial, execution, epoch, score):
@@ -324,7 +333,14 @@ class OneByOneTuner(keras_tuner.Tuner):
             temporary = path.with_name(f".tmp.{path.name}")
             best.save_weights(temporary)
             temporary.replace(path)
+            self._keep_shapes(trial)
         self._remove_checkpoints(dropped)
+
+    def _keep_shapes(self, trial):
+        """Writes what a model that waits for data is built from, as keras-tuner does by `fit`."""
+        path = self._get_build_config_fname(trial.trial_id)
+        if self._shapes and not Path(path).exists():
+            files.write_atomically(path, json.dumps({"input_shape": self._shapes}))
 
     def _remove_checkpoints(self, trial_ids):
         for trial_id in trial_ids:
@@ -332,26 +348,57 @@ class OneByOneTuner(keras_tuner.Tuner):
 
     def load_model(self, trial):
         """The model of a trial with the weights of its best epoch, its optimiser new."""
-        with warnings.catch_warnings():
+        model = self._try_build(trial.hyperparameters)
+        if not model.built:  # it waits for data
+            self._build(model, trial)
+        scope = keras_tuner.engine.tuner.maybe_distribute(self.distribution_strategy)
+        with warnings.catch_warnings(), scope:
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-            return super().load_model(trial)
+            model.load_weights(self._get_checkpoint_fname(trial.trial_id))
+        return model
 
     def get_best_models(self, num_models=1):
         """The models of the best trials with the weights of their best epochs, best first.
 
+        There are fewer if fewer trials have a score.
+
         Raises:
-            ValueError: More models are asked for than keep their weights.
+            ValueError: More models are asked for than keep their weights; or no trial has a score.
         """
         if num_models > self.checkpoints:
             raise ValueError(
                 f"num_models must be at most checkpoints={self.checkpoints}. "
                 f"Received: num_models={num_models}."
             )
-        return super().get_best_models(num_models)
+        if not self._best_few.names:
+            raise ValueError(f"no trial has a score; {self._trials_file} says why.")
+        best = self._best_few.names[:num_models]
+        return [self.load_model(self.oracle.trials[trial_id]) for trial_id in best]
+
+    def _build(self, model, trial):
+        """Builds a model that waits for data, from the shapes that were kept with its weights."""
+        path = Path(self._get_build_config_fname(trial.trial_id))
+        shapes = json.loads(path.read_text()).get("input_shape")
+        symbols = keras.tree.map_shape_structure(keras.KerasTensor, shapes)
+        model(symbols)  # `build` of a model with a `call` of its own would build none of its layers
+
+
+def _shapes_of(x=None, **_):
+    """Shapes of a batch of features, a nest of lists; None where they cannot be told."""
+    if isinstance(x, tf.data.Dataset):
+        spec = x.element_spec
+        x = spec[0] if isinstance(spec, tuple) else spec
+    try:
+        return keras.tree.map_structure(lambda array: [None, *array.shape[1:]], x)
+    except (AttributeError, ValueError):  # a generator, say, or a shape that is not known
+        return None
 
 
 def _best(result, objective):
     """Metrics and step of one execution's result."""
-    if isinstance(result, keras.callbacks.History):
-        return best_epoch(result.history, objective)
+    if isinstance(result, tuple):
+        return result
+    if isinstance(result, keras.callbacks.History):  # of a `run_trial` of somebody's own
+        rows = zip(*result.history.values(), strict=True)
+        return best_epoch([dict(zip(result.history, row, strict=True)) for row in rows], objective)
     return tuner_utils.convert_to_metrics_dict(result, objective), 0

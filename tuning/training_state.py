@@ -57,7 +57,8 @@ def load(path, model):
 
 
 def _assign(path, kind, variables, content):
-    values = [content.get(f"{kind}/{i}") for i in range(len(variables))]
+    number = sum(name.startswith(f"{kind}/") for name in content)
+    values = [content.get(f"{kind}/{i}") for i in range(max(number, len(variables)))]
     found = [None if value is None else value.shape for value in values]
     if found != [tuple(variable.shape) for variable in variables]:
         raise ValueError(f"{path} must hold the {kind}'s variables. Received: shapes {found}.")

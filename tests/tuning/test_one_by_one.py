@@ -87,6 +87,9 @@ class OneByOneTunerTest(tf.test.TestCase):
         self.assertEqual([trial.score for trial in trials], [None] * 3)
         self.assertIn("val_accuracy must be finite", trials[0].reason)
         self.assertLen(self.rows("curves.csv"), 3)  # no epoch after the first
+        again = self.tuner()
+        with self.assertRaisesRegex(ValueError, "no trial has a score; .*trials.csv says why"):
+            again.get_best_models()
 
     def test_a_trial_that_diverges_later_keeps_its_best_epoch(self):
         trials = self.search(self.tuner(), callbacks=[DivergeAt(2)])
@@ -95,6 +98,36 @@ class OneByOneTunerTest(tf.test.TestCase):
             accuracies = [float(c["val_accuracy"]) for c in curves if c["trial"] == trial.trial]
             self.assertEqual(trial.status, "COMPLETED")
             self.assertAllClose(trial.score, max(accuracies[:2]))
+
+    def test_the_score_is_that_of_an_epoch_after_which_it_was_measured(self):
+        trials = self.search(self.tuner(), epochs=5, validation_freq=2)
+        for trial in trials:
+            rows = [row for row in self.rows("curves.csv") if row["trial"] == trial.trial]
+            measured = {int(row["epoch"]): row["val_accuracy"] for row in rows}
+            self.assertEqual([epoch for epoch in measured if measured[epoch]], [2, 4])
+            best = max(float(measured[epoch]) for epoch in (2, 4))
+            self.assertAllClose([trial.score, float(measured[trial.best_epoch])], [best, best])
+
+    def test_a_model_with_a_call_of_its_own_is_kept(self):
+        class Own(keras.Model):
+            def __init__(self, units):
+                super().__init__()
+                self.hidden, self.head = keras.layers.Dense(units), keras.layers.Dense(2)
+
+            def call(self, inputs):
+                return self.head(self.hidden(inputs))
+
+        def build_own(hp):
+            model = Own(hp.Int("units", 2, 4))
+            model.compile("sgd", loss, metrics=["accuracy"], run_eagerly=True)
+            return model
+
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        oracle = RandomOracle(OBJECTIVE, max_trials=2, seed=1)
+        tuner = OneByOneTuner(oracle, build_own, directory=self.folder, project_name="search")
+        best = max(trial.score for trial in self.search(tuner))
+        model = tuner.get_best_models()[0]
+        self.assertAllClose(model.evaluate(self.x, self.labels, verbose=0)[1], best)
 
     def test_a_builder_that_raises_fails_its_trial_with_the_reason(self):
         def fail(hp):

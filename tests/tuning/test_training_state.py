@@ -60,6 +60,10 @@ class TrainingStateTest(tf.test.TestCase, parameterized.TestCase):
         training_state.save(self.path, built_model(), {})
         with self.assertRaisesRegex(ValueError, "must hold the model's variables"):
             training_state.load(self.path, built_model(units=5))
+        waiting = keras.Sequential([keras.layers.Dense(2)])  # for data: it has no variables yet
+        waiting.compile("sgd", "mse")
+        with self.assertRaisesRegex(ValueError, "must hold the model's variables"):
+            training_state.load(self.path, waiting)
 
     @parameterized.parameters(0, 1, 100, -1)
     def test_a_damaged_file_is_refused(self, length):

@@ -10,7 +10,7 @@ from tuning.stacked.place import Place
 from tuning.stacked.stackable_layers import is_rate_dropout
 from tuning.stacked.trial_state import variable_of
 
-_NAMES = "loss", "gradients", "averages"
+_NAMES = "another loss", "other gradients", "other averages"
 
 
 def check_first_batch(program, models, skeletons, batch_size, data):
@@ -37,7 +37,7 @@ def check_first_batch(program, models, skeletons, batch_size, data):
         theirs = _by_its_own_model(program.template, model, skeleton, batch)
         for name, values, own in zip(_NAMES, ours, theirs, strict=True):
             if not _agree(values, own, _tolerance(model)):
-                return f"in a stack, its {name} differ from its own model's"
+                return f"a stack computes {name} than its own model"
     return None
 
 
@@ -54,7 +54,7 @@ def _in_a_stack(program, models, skeletons, batch):
         for value, entry in zip(state["others"], template.others, strict=True)
     ]
     state["metrics"] = program.fresh_metrics(len(places))
-    losses, gradients, others, _ = program.gradients(state, batch, tf.zeros(2, tf.int64))
+    losses, gradients, others, *_ = program.gradients(state, batch, tf.zeros(2, tf.int64))
     moved = [entry for entry in template.others if entry.kind == "state"]
     others = [o for o, e in zip(others, template.others, strict=True) if e.kind == "state"]
     return [
@@ -79,6 +79,7 @@ def _by_its_own_model(template, model, skeleton, batch):
         loss = model._compile_loss(y, outputs, *sample_weight)
         loss = keras.ops.sum([loss, *losses]) if losses else loss
     gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
     own = dict(zip(map(id, model.trainable_variables), gradients, strict=True))
     own |= dict(zip(map(id, model.non_trainable_variables), others, strict=True))
     moved = [entry for entry in template.others if entry.kind == "state"]

@@ -114,14 +114,18 @@ class Grouping:
             raise NotStackable("it asks to run eagerly")
         rule = rule_of(model.optimizer)
         LearningRates(model.optimizer)
-        if not model.built:
-            features = self._data.features
-            model.build(keras.tree.map_structure(lambda a: (None, *a.shape[1:]), features))
+        self.build(model)
         skeleton = Skeleton(model, self._treatments)
         if not model.trainable_variables:
             raise NotStackable("it has no trainable weights")
         losses = tuple((k, _describe(v)) for k, v in sorted(losses_of(model).items()))
         return skeleton, (skeleton.key, rule, losses)
+
+    def build(self, model):
+        """Builds a model that waits for data."""
+        if not model.built:
+            features = self._data.features
+            model.build(keras.tree.map_structure(lambda a: (None, *a.shape[1:]), features))
 
     def widths_of(self, group):
         """Widths that a template needs for a group, and for all that were grouped with it."""
@@ -154,7 +158,8 @@ class Grouping:
             `Program`.
 
         Raises:
-            NotStackable: If a layer cannot be made anew from its configuration.
+            NotStackable: If a layer cannot be made anew from its configuration, or a metric not be
+                tried.
         """
         widths = group.skeletons[0].widths
         if vectorized:
@@ -166,12 +171,12 @@ class Grouping:
 
     def _make_program(self, group, widths, vectorized):
         model = group.models[0]
+        rule, losses = rule_of(model.optimizer), losses_of(model)
         try:
             template = Template(model, group.skeletons[0], widths)
+            return Program(template, rule, losses, self._data.labels, vectorized)
         except Exception as error:
-            raise NotStackable(f"no template can be made of it: {error}") from error
-        rule, losses = rule_of(model.optimizer), losses_of(model)
-        return Program(template, rule, losses, self._data.labels, vectorized)
+            raise NotStackable(f"no program can be made of it: {error}") from error
 
     def objection(self, program, group):
         """Why a program cannot train its stacks: its first batch differs from the models' own.

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from tuning.execution import has_diverged
+from tuning.execution import has_diverged, score_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Member:
         if has_diverged(metrics):
             self.ended = True
             return False
-        score = objective.get_value(metrics)
+        score = score_of(objective, metrics)
         is_best = math.isfinite(score) and (
             math.isnan(self.score) or objective.better_than(score, self.score)
         )

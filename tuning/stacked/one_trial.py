@@ -27,6 +27,10 @@ class OneTrial:
         self._model._compile_loss.build(symbols, outputs)
         if self._model._compile_metrics is not None:
             self._model._compile_metrics.build(symbols, outputs)
+            if not all(metric.variables for metric in self._model._compile_metrics.metrics):
+                # F1, for one, has none before it has seen a batch.
+                one = keras.tree.map_structure(_one_example, (symbols, outputs))
+                self._model._compile_metrics.update_state(*one)
         self.constraints = [v.constraint for v in self._model.trainable_variables]
         self.idle = set()
 
@@ -44,7 +48,9 @@ class OneTrial:
             seed: Two integers that decide what random layers draw.
 
         Returns:
-            Loss, gradients, other variables and metrics after the batch.
+            Loss, gradients, other variables and metrics after the batch; and, of the weights whose
+            gradient comes as rows (an embedding's), `{place: squares}`. A row that is read several
+            times has several gradients; Keras's optimisers square each, and add these up.
         """
         with tf.GradientTape() as tape:
             tape.watch(trial["weights"])
@@ -52,8 +58,17 @@ class OneTrial:
         gradients = tape.gradient(loss, trial["weights"])
         self.idle = {i for i, gradient in enumerate(gradients) if gradient is None}
         pairs = zip(gradients, trial["weights"], strict=True)
-        gradients = [tf.zeros_like(weight) if g is None else g for g, weight in pairs]
-        return loss, gradients, others, metrics
+        squares = {
+            str(i): tf.convert_to_tensor(
+                tf.IndexedSlices(tf.square(g.values), g.indices, g.dense_shape)
+            )
+            for i, g in enumerate(gradients)
+            if isinstance(g, tf.IndexedSlices)
+        }
+        gradients = [
+            tf.zeros_like(weight) if g is None else tf.convert_to_tensor(g) for g, weight in pairs
+        ]
+        return loss, gradients, others, metrics, squares
 
     def evaluated(self, trial, batch):
         """The metrics after evaluating a batch."""
@@ -95,6 +110,10 @@ class OneTrial:
             if entry.kind == "seed":  # each layer, and each epoch, draws something else
                 values[place] = tf.cast(seed * [65537, 1] + [place, 0], entry.dtype)
         return values
+
+
+def _one_example(symbol):
+    return tf.zeros((1, *symbol.shape[1:]), symbol.dtype)
 
 
 def _symbol(array):

@@ -100,7 +100,7 @@ def numbers_of(optimizer):
     return {k: float(np.float32(v)) if k in through_float32 else v for k, v in numbers.items()}
 
 
-def apply(rule, numbers, learning_rate, iterations, weights, gradients, slots):
+def apply(rule, numbers, learning_rate, iterations, weights, gradients, slots, squares=None):
     """One step of every trial, as Keras's `apply` makes it.
 
     Args:
@@ -111,17 +111,24 @@ def apply(rule, numbers, learning_rate, iterations, weights, gradients, slots):
         weights: Tensors of shape `(trials, ...)`.
         gradients: Tensors of the same shapes, zero in the padding; None: the weight stays.
         slots: `{name: tensors}` of the same shapes, for each of `rule.slots`.
+        squares: `{place: tensor}` of what stands for the squares of some gradients.
 
     Returns:
         `(weights, slots)` after the step.
+
+    Raises:
+        NotStackable: If gradients are clipped of which Keras clips each row.
     """
+    if squares and rule.clipping:
+        raise NotStackable(f"{rule.clipping} of an embedding's gradient is not written for stacks")
+    squares = squares or {}
     moving = [i for i, gradient in enumerate(gradients) if gradient is not None]
     clipped = _clip(rule, numbers, [gradients[i] for i in moving])
     weights, slots = list(weights), {name: list(tensors) for name, tensors in slots.items()}
     for i, gradient in zip(moving, clipped, strict=True):
         own = {name: tensors[i] for name, tensors in slots.items()}
         weights[i], own = _update(
-            rule, numbers, learning_rate, iterations, weights[i], gradient, own
+            rule, numbers, learning_rate, iterations, weights[i], gradient, squares.get(i), own
         )
         for name, tensor in own.items():
             slots[name][i] = tensor
@@ -154,16 +161,17 @@ def _sum_of_squares(gradient):
     return tf.reduce_sum(tf.square(gradient), range(1, gradient.shape.rank))
 
 
-def _update(rule, numbers, learning_rate, iterations, weight, gradient, slots):
+def _update(rule, numbers, learning_rate, iterations, weight, gradient, square, slots):
     n = {name: _along(number, weight) for name, number in numbers.items()}
     rate = _along(learning_rate, weight)
     if "decay" in rule.options:
         weight = weight - weight * n["decay"] * rate
     if rule.kind is keras.optimizers.SGD:
         return _sgd(rule, n, rate, weight, gradient, slots)
+    square = tf.square(gradient) if square is None else square
     if rule.kind is keras.optimizers.RMSprop:
-        return _rmsprop(rule, n, rate, weight, gradient, slots)
-    return _adam(rule, n, rate, _along(iterations + 1, weight), weight, gradient, slots)
+        return _rmsprop(rule, n, rate, weight, gradient, square, slots)
+    return _adam(rule, n, rate, _along(iterations + 1, weight), weight, gradient, square, slots)
 
 
 def _along(number, weight):
@@ -179,8 +187,8 @@ def _sgd(rule, n, rate, weight, gradient, slots):
     return weight + step, {"momentums": momentum}
 
 
-def _rmsprop(rule, n, rate, weight, gradient, slots):
-    velocity = n["rho"] * slots["_velocities"] + n["one_minus_rho"] * tf.square(gradient)
+def _rmsprop(rule, n, rate, weight, gradient, square, slots):
+    velocity = n["rho"] * slots["_velocities"] + n["one_minus_rho"] * square
     slots = slots | {"_velocities": velocity}
     denominator = velocity + n["epsilon"]
     if "centered" in rule.options:
@@ -193,11 +201,11 @@ def _rmsprop(rule, n, rate, weight, gradient, slots):
     return weight - step, slots
 
 
-def _adam(rule, n, rate, step, weight, gradient, slots):
+def _adam(rule, n, rate, step, weight, gradient, square, slots):
     alpha = rate * tf.sqrt(1 - tf.pow(n["beta_2"], step)) / (1 - tf.pow(n["beta_1"], step))
     momentum, velocity = slots["_momentums"], slots["_velocities"]
     momentum += (gradient - momentum) * n["one_minus_beta_1"]
-    velocity += (tf.square(gradient) - velocity) * n["one_minus_beta_2"]
+    velocity += (square - velocity) * n["one_minus_beta_2"]
     slots = slots | {"_momentums": momentum, "_velocities": velocity}
     if "amsgrad" in rule.options:
         velocity = tf.maximum(slots["_velocity_hats"], velocity)

@@ -83,7 +83,8 @@ class Program:
             seed: As for `train`.
 
         Returns:
-            Of every trial: loss, gradients, other variables and metrics after the batch.
+            Of every trial: loss, gradients, other variables and metrics after the batch, and the
+            squares of gradients that come as rows, as of `OneTrial.gradients`.
         """
         return self._gradients(state, batch, seed)
 
@@ -120,7 +121,7 @@ class Program:
         return metrics, self._over_trials(self._trial.results, metrics)
 
     def _step(self, state, constants, batch, rate, seed):
-        _, gradients, others, metrics = self._gradients(state, batch, seed)
+        _, gradients, others, metrics, squares = self._gradients(state, batch, seed)
         masks = constants["masks"]
         gradients = self._unpadded(gradients, self.template.trainable, masks)
         weights, slots = optimizers.apply(
@@ -131,6 +132,7 @@ class Program:
             state["weights"],
             [None if i in self._trial.idle else gradient for i, gradient in enumerate(gradients)],
             state["slots"],
+            {int(place): square for place, square in squares.items()},
         )
         weights = [
             weight if constraint is None else self._over_trials(constraint, weight)

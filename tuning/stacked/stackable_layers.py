@@ -36,6 +36,18 @@ class RateDropout(keras.layers.Layer):
         return tf.where(draws >= rate, inputs * tf.cast(scale, inputs.dtype), 0)
 
 
+class OwnNormalization(keras.layers.Normalization):
+    """Normalisation by the statistics that each trial's layer was adapted to.
+
+    Keras's layer makes constants of them, which its copy would not have.
+    """
+
+    def call(self, inputs):
+        """Subtracts the mean and divides by the deviation."""
+        self.finalize_state()  # which makes tensors of the variables
+        return super().call(inputs)
+
+
 class MatmulConv2D(keras.layers.Conv2D):
     """Convolution as strided slices and one matrix product, which stacks as `Dense` does."""
 
@@ -96,6 +108,8 @@ def stackable(layer, **changes):
     config = layer.get_config() | changes
     if is_rate_dropout(layer):
         return RateDropout(name=config["name"], dtype=layer.dtype_policy)
+    if type(layer) is keras.layers.Normalization:
+        return OwnNormalization.from_config(config)
     if type(layer) is keras.layers.Conv2D and layer.groups == 1 and _is_channels_last(layer):
         return MatmulConv2D.from_config(config)
     if type(layer) is keras.layers.MaxPooling2D and _is_channels_last(layer):

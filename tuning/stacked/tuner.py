@@ -1,6 +1,7 @@
 """Hundreds of trials at a time: the oracle's trials, trained in stacks."""
 
 import collections
+import contextlib
 import itertools
 import math
 import os
@@ -230,7 +231,10 @@ class StackedTuner(OneByOneTuner):
             set_random_seed(self._seed_of(trial, *(() if number == 1 else (number,))))
             model = self._checked(self._build_hypermodel(trial.hyperparameters))
         begin_from = self._states.to_begin_from(trial, number)
-        if begin_from:
+        if begin_from and isinstance(model, keras.Sequential):  # others are built, or not stacked
+            with contextlib.suppress(Exception):  # `fit`, which trains it then, loads the state
+                self._grouping.build(model)
+        if begin_from and model.built:
             training_state.load(begin_from, model)
         wanted = trial.hyperparameters.values
         member = Member(

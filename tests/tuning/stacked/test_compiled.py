@@ -80,6 +80,15 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
         models = [model_of(w, L.Dense(3, activation=activation), loss, metrics) for w in (4, 7)]
         self.assert_same_training(train_both_ways(models, x, y))
 
+    def test_a_metric_that_has_no_variables_before_it_has_seen_a_batch(self):
+        def model(width):
+            metrics = [keras.metrics.F1Score(average="macro")]
+            head = L.Dense(3, activation="softmax")
+            return model_of(width, head, "categorical_crossentropy", metrics)
+
+        x, labels = examples(40)
+        self.assert_same_training(train_both_ways([model(4), model(7)], x, one_hot(labels)))
+
     def test_binary_labels_with_weights_of_the_examples(self):
         x, labels = examples(40)
         y = (labels > 0).astype("float32")[:, np.newaxis]

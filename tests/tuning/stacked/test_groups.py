@@ -146,7 +146,7 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
         (group,), reasons = self.grouping.group(models, [8, 8])
         self.assertEqual(list(reasons), [0])
         self.assertIn("no configuration", reasons[0])
-        with self.assertRaisesRegex(NotStackable, "no template can be made of it"):
+        with self.assertRaisesRegex(NotStackable, "no program can be made of it"):
             self.grouping.program(group)
 
     def test_data_that_do_not_fit_are_a_reason(self):

@@ -7,6 +7,7 @@ from absl.testing import parameterized
 
 from layers import BatchNorm
 from tests.tuning.stacked.side_by_side import train_both_ways
+from tuning.stacked.errors import NotStackable
 
 L = keras.layers
 
@@ -76,6 +77,18 @@ def pooled(width):
     return inputs, L.GlobalAveragePooling2D()(a)
 
 
+def embedded(width):
+    inputs = keras.Input((6,), dtype="int32")
+    return inputs, L.Dense(width)(L.GlobalAveragePooling1D()(L.Embedding(20, 5)(inputs)))
+
+
+def normalised(width):
+    inputs = keras.Input((6,))
+    own = L.Normalization()
+    own.adapt(np.random.default_rng(width).normal(width, 2, (50, 6)))
+    return inputs, L.Dense(width)(own(inputs))
+
+
 MAKERS = (
     activations,
     regularised,
@@ -86,21 +99,24 @@ MAKERS = (
     residual,
     convolutions,
     pooled,
+    embedded,
+    normalised,
 )
 
 
-def model_of(maker, width, rate=0.02):
+def model_of(maker, width, rate=0.02, optimizer=None):
     inputs, a = maker(width)
     model = keras.Model(inputs, L.Dense(3, activation="softmax")(a))
-    model.compile(
-        keras.optimizers.SGD(rate, 0.9), "sparse_categorical_crossentropy", jit_compile=True
-    )
+    optimizer = optimizer or keras.optimizers.SGD(rate, 0.9)
+    model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=True)
     return model
 
 
 def data_for(model, n=40):
     draw = np.random.default_rng(1)
-    x = draw.normal(size=(n, *model.input_shape[1:])).astype("float32")
+    shape, dtype = (n, *model.input_shape[1:]), model.inputs[0].dtype
+    x = draw.integers(0, 20, shape) if dtype == "int32" else draw.normal(size=shape)
+    x = x.astype(dtype)
     return x, draw.integers(0, 3, n)
 
 
@@ -115,6 +131,18 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllLess(outcome.averages, 1e-4)
         for trial, history in enumerate(outcome.histories):
             self.assertAllClose(outcome.logs[0]["loss"][trial], history["loss"][0], rtol=1e-5)
+
+    @parameterized.parameters(keras.optimizers.Adam, keras.optimizers.RMSprop)
+    def test_an_embedding_moves_as_alone_by_squares_of_each_of_its_gradients(self, kind):
+        models = [model_of(embedded, 4, optimizer=kind(rate)) for rate in (0.02, 0.01)]
+        outcome = train_both_ways(models, *data_for(models[0]))
+        self.assertIsNone(outcome.objection)
+        self.assertAllLess(outcome.differences, 1e-4)
+
+    def test_clipping_an_embeddings_gradient_is_not_written_for_stacks(self):
+        models = [model_of(embedded, 4, optimizer=keras.optimizers.Adam(clipnorm=0.1))]
+        with self.assertRaisesRegex(NotStackable, "clipnorm of an embedding's gradient"):
+            train_both_ways(models, *data_for(models[0]))
 
 
 if __name__ == "__main__":

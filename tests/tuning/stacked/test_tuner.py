@@ -88,6 +88,51 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllClose(loss, record.score, rtol=1e-5)
         self.assertLen(list(self.folder.glob("search/trial_*/checkpoint*")), 2)
 
+    def test_models_that_wait_for_data_are_trained_kept_and_promoted_like_others(self):
+        def waiting(hp):
+            known = build(hp)
+            model = keras.Sequential(known.layers)  # without `Input`, as in many a guide
+            model.compile(known.optimizer, known.loss, metrics=["accuracy"])
+            return model
+
+        oracles = [
+            HyperbandOracle(OBJECTIVE, max_epochs=4, factor=2, max_trials=8, seed=0)
+            for _ in range(2)
+        ]
+        tuner = self.search(self.tuner(oracles[0], waiting))
+        known = self.search(self.tuner(oracles[1], project_name="known"))
+        self.assertEqual(tuner.report.ways, {"stacked": 8})
+        self.assertIn("4", {row["epoch"] for row in self.rows()})
+        self.assertEqual(self.rows(), self.rows(project="known"))
+        again = self.tuner(oracles[0], waiting)
+        for kept in (tuner, again):
+            loss, _ = kept.get_best_models()[0].evaluate(self.x, self.labels, verbose=0)
+            self.assertAllClose(loss, min(r.score for r in known.records.trials), rtol=1e-5)
+
+    def test_there_are_as_many_best_models_as_trials_with_a_score(self):
+        def wild(hp):
+            model = build(hp)
+            if hp.get("units") != 3:
+                model.optimizer.learning_rate = float("nan")
+            return model
+
+        oracle = RandomOracle(OBJECTIVE, max_trials=8, seed=1)
+        tuner = self.search(self.tuner(oracle, wild))
+        scored = [record for record in tuner.records.trials if record.values["units"] == 3]
+        self.assertBetween(len(scored), 1, 7)
+        self.assertLen(tuner.get_best_models(8), len(scored))
+
+    @parameterized.parameters(StackedTuner, OneByOneTuner)
+    def test_an_objective_that_no_epoch_has_ends_the_search_with_what_was_meant(self, kind):
+        oracle = RandomOracle(keras_tuner.Objective("val_acuracy", "max"), max_trials=2, seed=1)
+        said = "accuracy, loss, val_accuracy, val_loss. Received: objective=val_acuracy. Perhaps "
+        with self.assertRaisesRegex(ValueError, f"{said}you meant val_accuracy."):
+            self.search(self.tuner(oracle, kind=kind))
+        several = [keras_tuner.Objective(name, "min") for name in ("val_loss", "val_los")]
+        oracle = keras_tuner.oracles.RandomSearchOracle(several, max_trials=2, seed=1)
+        with self.assertRaisesRegex(ValueError, "objective=val_los. Perhaps you meant val_loss."):
+            self.search(self.tuner(oracle, kind=kind, project_name="several"))
+
     def test_a_promoted_trial_goes_on_as_if_it_had_never_stopped(self):
         oracle = HyperbandOracle(OBJECTIVE, max_epochs=9, factor=3, max_trials=13, seed=0)
         tuner = self.search(self.tuner(oracle))
