@@ -42,8 +42,7 @@ class Program:
         self.knobs = ("learning_rate", *self._numbers.variables)
         self.jit_compile = _is_worth_compiling(model) if jit_compile is None else jit_compile
         self.weights, self.traces = [v.path for v in model.trainable_weights], 0
-        self._steps = self._compiled()
-        self._evaluations = {}
+        self._compile()
 
     def read(self):
         """The numbers as they are, `{knob: float}`."""
@@ -76,7 +75,7 @@ class Program:
             if not self.jit_compile:
                 raise
             self.jit_compile = False
-            self._steps = self._compiled()
+            self._compile()
             told = self._steps(rows)
         told = told.numpy()
         return float(told[0]), told[1:]
@@ -97,10 +96,9 @@ class Program:
             most: Examples to look at, the first ones; all if None.
         """
         self.reset()
-        evaluation = self._evaluations.setdefault(id(data), self._evaluation(data))
         for first in range(0, min(most or data.examples, data.examples), EVALUATED_AT_ONCE):
             last = min(first + EVALUATED_AT_ONCE, most or data.examples, data.examples)
-            evaluation(np.arange(first, last, dtype=np.int32))
+            self._evaluation(_batch(data, np.arange(first, last, dtype=np.int32)))
         logs = self.logs()
         self.reset()
         return logs
@@ -116,8 +114,10 @@ class Program:
         """Those of `variables` that neither model nor optimiser counts as theirs."""
         return [*self.model.metrics_variables, *self._numbers.seed_states]
 
-    def _compiled(self):
-        return tf.function(self._step, autograph=False, jit_compile=self.jit_compile)
+    def _compile(self):
+        options = {"autograph": False, "jit_compile": self.jit_compile}
+        self._steps = tf.function(self._step, **options)
+        self._evaluation = tf.function(self.model.test_step, **options)
 
     def _step(self, rows):
         self.traces += 1
@@ -133,12 +133,6 @@ class Program:
             model.optimizer.apply_gradients(zip(gradients, model.trainable_weights, strict=True))
             model.compute_metrics(**arguments, **weights)
         return tf.stack([tf.cast(loss, tf.float32), *map(_norm, gradients)])
-
-    def _evaluation(self, data):
-        def evaluate(rows):
-            self.model.test_step(_batch(data, rows))
-
-        return tf.function(evaluate, autograph=False, jit_compile=self.jit_compile)
 
 
 def scale_velocity(optimizer, factor):
