@@ -57,7 +57,7 @@ class StressTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_a_search_is_killed_and_compared(self):
         with console.capture() as said:
-            self.assertEmpty(kills.main(1, self.where, console))
+            self.assertEmpty(kills.main(1, self.where, console, trials=20))
         self.assertIn("bayesian", said.get())
 
     @parameterized.parameters("--trials=399", "--kills=0", "--only=hopes")

@@ -25,18 +25,19 @@ LONGEST = 1.5
 """Seconds after its beginning in which a search is killed; the beginning itself included."""
 
 
-def main(kills, where, console):
+def main(kills, where, console, trials=TRIALS):
     """Kills searches of all strategies."""
     table = Table("strategy", "kills", "trials after each kill", "end equals the undisturbed one")
     shares = [len(range(first, kills, len(STRATEGIES))) for first in range(len(STRATEGIES))]
     folders = made(where, *STRATEGIES)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        left = [*pool.map(kill_again_and_again, folders, STRATEGIES, shares)]
+        several = [trials] * len(STRATEGIES)
+        left = [*pool.map(kill_again_and_again, folders, STRATEGIES, shares, several)]
     faults = []
     for strategy, folder, counts in zip(STRATEGIES, folders, left, strict=True):
         (undisturbed,) = made(where, f"{strategy}-undisturbed")
         for each in (folder, undisturbed):
-            tuner_in(each, strategy, TRIALS).search(verbose=0)
+            tuner_in(each, strategy, trials).search(verbose=0)
         is_equal = results_of(folder) == results_of(undisturbed)
         if not is_equal:
             faults.append(f"{strategy}: {folder} differs from {undisturbed}")
@@ -48,7 +49,7 @@ def main(kills, where, console):
     return faults
 
 
-def kill_again_and_again(folder, strategy, kills):
+def kill_again_and_again(folder, strategy, kills, trials):
     """Starts a search and kills it, `kills` times.
 
     Returns:
@@ -56,7 +57,7 @@ def kill_again_and_again(folder, strategy, kills):
     """
     generator, left = random.Random(strategy), []
     for _ in range(kills):
-        search = program(folder, strategy, TRIALS, PAUSE)
+        search = program(folder, strategy, trials, PAUSE)
         time.sleep(generator.uniform(0.0, LONGEST))
         search.send_signal(signal.SIGKILL)
         search.communicate()
