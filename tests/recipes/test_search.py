@@ -92,7 +92,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         self.assertTrue(said.get().rstrip().endswith(str(self.folder / "run")))
 
     def test_adam_is_searched_by_its_own_hyperparameters(self):
-        result = search.main(self.settings(optimizer="adam"))
+        result = search.main(self.settings(optimizer="adam", trials=2, final_seeds=1))
         self.assertContainsSubset({"adam_beta_1", "adam_beta_2", "adam_epsilon"}, result.best)
         self.assertNotIn("sgd_momentum", result.best)
 
@@ -113,13 +113,13 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_trials_are_trained_in_stacks_unless_a_person_wants_otherwise(self):
         scope = {"hidden_layers": "2", "batch_size": "64"}
-        settings = self.settings(scope, trials=6, memory=1.0, trainer=Settings().trainer)
+        settings = self.settings(scope, memory=1.0, final_seeds=1, trainer=Settings().trainer)
         self.assertEqual(settings.trainer, "stacked")
         with console.capture() as said:
             search.main(settings)
-        self.assertIn("trials trained: 6 stacked\n", said.get())
+        self.assertIn("trials trained: 4 stacked\n", said.get())
         stacked = rows_of(self.folder / "run/trials.csv")
-        search.main(self.settings(scope, {"overwrite": True}, trials=6))
+        search.main(self.settings(scope, {"overwrite": True}, final_seeds=1))
         alone = rows_of(self.folder / "run/trials.csv")
         for one, other in zip(stacked, alone, strict=True):
             self.assertEqual(one["learning_rate"], other["learning_rate"])
