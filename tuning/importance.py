@@ -80,15 +80,18 @@ def _groups(column):
     most = max(2, round(math.sqrt(n)))
     if len(distinct) <= most or distinct.dtype.kind not in "iuf":
         return numbers
-    return np.minimum(((rankdata(numbers, method="min") - 1) * most // n).astype(int), most - 1)
+    sizes = np.bincount(numbers)
+    smaller = np.cumsum(sizes) - sizes
+    return np.minimum(smaller[numbers] * most // n, most - 1)
 
 
 def _share(groups, ranks):
     """The estimate itself, below 0 too."""
-    n, k = len(ranks), len(np.unique(groups))
+    sizes = np.bincount(groups)
+    n, k = len(ranks), np.count_nonzero(sizes)
     total = np.sum((ranks - ranks.mean()) ** 2)
     if not 1 < k < n or total == 0:
         return 0.0
-    means = np.bincount(groups, ranks) / np.maximum(np.bincount(groups), 1)
+    means = np.bincount(groups, ranks) / np.maximum(sizes, 1)
     within = np.sum((ranks - means[groups]) ** 2)
     return 1 - (within / (n - k)) / (total / (n - 1))

@@ -7,6 +7,13 @@ import tensorflow as tf
 
 from tuning import files
 
+FOLDER = Path(files.__file__).parent
+
+
+def run(code, *arguments, **named):
+    """Runs a program that imports `files` by itself: the rest of `tuning` takes seconds."""
+    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=FOLDER, **named)
+
 
 class FilesTest(tf.test.TestCase):
     def setUp(self):
@@ -30,30 +37,29 @@ class FilesTest(tf.test.TestCase):
         path = self.folder / "a.txt"
         files.write_atomically(path, "old")
         code = (
-            "import resource, signal, sys; from tuning import files;"
+            "import resource, signal, sys, files;"
             "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
             "files.write_atomically(sys.argv[1], 'x' * 5000)"
         )
-        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True)
+        done = run(code, path, capture_output=True)
         self.assertIn(b"OSError", done.stderr)
         self.assertEqual(path.read_text(), "old")
         self.assertEqual([p.name for p in self.folder.iterdir()], ["a.txt"])
 
     def test_a_second_process_is_told_who_holds_the_folder(self):
-        code = "import sys; from tuning import files\nwith files.lock(sys.argv[1]): pass"
-        command = [sys.executable, "-c", code, str(self.folder)]
+        code = "import sys, files\nwith files.lock(sys.argv[1]): pass"
         with files.lock(self.folder):
-            done = subprocess.run(command, capture_output=True, text=True)
+            done = run(code, self.folder, capture_output=True, text=True)
             self.assertIn(f"in use by process {os.getpid()}", done.stderr)
-        self.assertEqual(subprocess.run(command).returncode, 0)
+        self.assertEqual(run(code, self.folder).returncode, 0)
 
     def test_the_lock_of_a_killed_process_is_free(self):
         code = (
-            "import os, signal, sys; from tuning import files\n"
+            "import os, signal, sys, files\n"
             "with files.lock(sys.argv[1]): os.kill(os.getpid(), signal.SIGKILL)"
         )
-        done = subprocess.run([sys.executable, "-c", code, str(self.folder)])
+        done = run(code, self.folder)
         self.assertLess(done.returncode, 0)
         with files.lock(self.folder):
             pass
