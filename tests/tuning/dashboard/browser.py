@@ -24,6 +24,8 @@ walk(arguments[1] || document);
 return found;
 """
 
+NUMBERS = "return arguments[0].map((each) => each.querySelectorAll(arguments[1]).length);"
+
 
 def missing():
     """The programs that are not installed; Debian has them in chromium and chromium-driver."""
@@ -59,6 +61,10 @@ class Browser:
     def all(self, selector, within=None):
         """The elements that a CSS selector matches, in whatever shadow root."""
         return self.driver.execute_script(EVERYWHERE, selector, within)
+
+    def numbers_within(self, elements, selector):
+        """How many elements match within each of these; within none there is a shadow root."""
+        return self.driver.execute_script(NUMBERS, elements, selector)
 
     def wait_for(self, ready, what):
         """The first true answer of `ready()`; pages are drawn by and by."""
