@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests.tuning.search_files import rows_of
 from tests.tuning.workers.nodes import Nodes
 
-TRIALS = 48
+TRIALS = 24
 
 
 class NodesTest(tf.test.TestCase):
