@@ -22,7 +22,7 @@ class Own(keras.Model):
 def classifier(optimizer, hidden=(), features=6, classes=3, **compiling):
     """A compiled classifier; `hidden` are layers, put before the head."""
     model = keras.Sequential([keras.Input((features,)), *hidden, SoftmaxHead(classes)])
-    compiling = {"metrics": ["accuracy"], "jit_compile": True} | compiling
+    compiling = {"metrics": ["accuracy"], "jit_compile": False} | compiling
     model.compile(optimizer, SoftmaxCrossEntropy(), **compiling)
     return model
 

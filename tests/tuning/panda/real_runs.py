@@ -63,9 +63,8 @@ def train(kind, numbers, epochs, units=32, seed=0):
     grouping = Grouping(training)
     (group,), _ = grouping.group(models, [kind.batch_size] * len(models))
     program = grouping.program(group)
-    stack = Stack(
-        program, models, group.skeletons, kind.batch_size, training, validation, None, 359
-    )
+    how = {"validation_batch_size": 359, "jit_compile": False}  # XLA pays for longer trainings
+    stack = Stack(program, models, group.skeletons, kind.batch_size, training, validation, **how)
     logs = []
     for epoch in range(epochs):
         each = stack.train_epoch(training.order(True, seed, epoch), epoch)
@@ -87,5 +86,6 @@ def build(kind, numbers, units=32):
         if kind.dropout:
             layers.append(keras.layers.Dropout(kind.dropout))
     model = keras.Sequential([*layers, SoftmaxHead(10)])
-    model.compile(kind.optimizer(**numbers), SoftmaxCrossEntropy(), metrics=["accuracy"])
+    how = {"metrics": ["accuracy"], "jit_compile": False}
+    model.compile(kind.optimizer(**numbers), SoftmaxCrossEntropy(), **how)
     return model

@@ -1,7 +1,5 @@
 """Advice is given where a training has the symptom, and hardly ever where it is well."""
 
-import functools
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -45,7 +43,6 @@ def drawn_numbers(kind, runs, seed):
     ]
 
 
-@functools.cache
 def healthy_runs():
     """200 runs that end well: the mean validation accuracy of their last 5 epochs is above 0.96.
 
@@ -71,8 +68,7 @@ class SymptomTest(tf.test.TestCase, parameterized.TestCase):
         self.assertGreaterEqual(np.mean([bool(hit) for hit in hits]), share, msg=numbers)
         return [hit for hit in hits if hit]
 
-    @parameterized.parameters(*SYMPTOMS)
-    def test_hardly_any_healthy_run_gets_a_false_alarm(self, symptom):
+    def test_hardly_any_healthy_run_gets_a_false_alarm(self):
         """An alarm counts if it is given at any epoch of a run, whatever the curve did there.
 
         So all advice given to a healthy run counts as false: left alone, the run ended well. That
@@ -80,8 +76,10 @@ class SymptomTest(tf.test.TestCase, parameterized.TestCase):
         """
         runs = healthy_runs()
         self.assertLen(runs, 200)
-        alarms = [run for run in runs if symptom in told(run)]
-        self.assertLess(len(alarms) / len(runs), 0.05)
+        alarms = [told(run) for run in runs]
+        for symptom in SYMPTOMS:
+            with self.subTest(symptom):
+                self.assertLess(sum(symptom in each for each in alarms) / len(runs), 0.05)
 
     def test_too_large_a_rate_oscillates_or_stalls_high_above_the_ground(self):
         runs = train(Kind(2), rates(*np.geomspace(1.0, 3.0, 8), momentum=0.9), EPOCHS)

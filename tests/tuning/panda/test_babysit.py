@@ -12,11 +12,13 @@ from absl.testing import parameterized
 
 from tests.tuning.panda.watched import data, model, weights_of
 from tuning import files
-from tuning.panda import Babysitter, OtherCourse, Rules, babysit, babysitter, journal
+from tuning.panda import Babysitter, OtherCourse, Rules, babysit, babysitter, journal, program
 from tuning.panda.knobs_file import KnobsFile
 
 ARGUMENTS = {"batch_size": 32, "epochs": 4, "say": lambda _: None}
 WILD = keras.optimizers.SGD
+GRAPHS = mock.patch.object(program, "_is_worth_compiling", lambda _: False)
+"""Without XLA, which has its own tests; this is quicker."""
 
 
 def curve(folder):
@@ -38,9 +40,10 @@ class BabysitTest(tf.test.TestCase, parameterized.TestCase):
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         validation = data(48, seed=9)
-        training = Babysitter(
-            network, data(), folder, validation_data=validation, **ARGUMENTS | more
-        )
+        with GRAPHS:
+            training = Babysitter(
+                network, data(), folder, validation_data=validation, **ARGUMENTS | more
+            )
         between_steps = training._between_steps
 
         def disturbed():
@@ -57,7 +60,6 @@ class BabysitTest(tf.test.TestCase, parameterized.TestCase):
     def test_left_alone_it_trains_as_fit_does(self):
         ours, theirs = model(), model()
         _, outcome = self.watched("run", ours)
-        theirs.compile(theirs.optimizer, theirs.loss, metrics=["accuracy"], jit_compile=True)
         x, y = data()
         losses = []
         for epoch in range(4):
@@ -289,9 +291,10 @@ class BabysitTest(tf.test.TestCase, parameterized.TestCase):
             folder.mkdir()
             repeat = journal.read(self.folder / "run/journal.jsonl") if repeat is None else repeat
             network = model(keras.optimizers.SGD(0.5, momentum=0.5), dropout=0.1)
-            training = Babysitter(
-                network, (x, noise), folder, validation_data=validation, repeat=repeat, **given
-            )
+            with GRAPHS:
+                training = Babysitter(
+                    network, (x, noise), folder, validation_data=validation, repeat=repeat, **given
+                )
             outcomes.append(training.run())
         forks = [entry for entry in outcomes[0].entries if entry.by == "fork"]
         self.assertLen(forks, 1)

@@ -24,6 +24,7 @@ def model(optimizer=None, dropout=None, normalise=False, seed=0):
         optimizer or keras.optimizers.SGD(0.05, momentum=0.9),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        jit_compile=False,  # what XLA would compile for each model is quicker without
     )
     return network
 
