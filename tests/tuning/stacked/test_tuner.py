@@ -35,6 +35,7 @@ def build(hp):
         keras.optimizers.SGD(hp.Float("learning_rate", 0.01, 0.1, sampling="log"), momentum=0.9),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        jit_compile=False,  # XLA has its own tests; this is quicker
     )
     return model
 
@@ -50,7 +51,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         oracle = oracle or RandomOracle(OBJECTIVE, max_trials=4, seed=1)
         where = {"directory": self.folder, "project_name": "search"}
         if kind is StackedTuner:
-            arguments = {"jit_compile": False} | arguments  # XLA has its own tests; this is quicker
+            arguments = {"jit_compile": False} | arguments
         return kind(oracle, builder, **where | arguments)
 
     def search(self, tuner, **arguments):
@@ -247,7 +248,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
             model = build(hp)
             first, *others = model.layers
             lonely = keras.Sequential([keras.Input((2,)), first, Lonely(), *others])
-            lonely.compile(model.optimizer, model.loss, metrics=["accuracy"])
+            lonely.compile(model.optimizer, model.loss, metrics=["accuracy"], jit_compile=False)
             return lonely
 
         order = {"shuffle": False, "batch_size": 16}
@@ -282,7 +283,9 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         def sometimes(hp):
             model = build(hp)
             if hp.get("units") == 4:
-                model.compile(keras.optimizers.Ftrl(0.01), model.loss, metrics=["accuracy"])
+                model.compile(
+                    keras.optimizers.Ftrl(0.01), model.loss, metrics=["accuracy"], jit_compile=False
+                )
             return model
 
         oracle = RandomOracle(OBJECTIVE, max_trials=8, seed=1)
@@ -343,7 +346,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
                 sizes.append(len(training._stack))
 
             tuner.on_epoch = look
-            self.search(tuner, epochs=6)
+            self.search(tuner, epochs=6, batch_size=40)  # one size, compiled for each stack
             return sizes, self.rows(project=project)
 
         sizes, compacted = search("compacted", -1.0)
