@@ -228,14 +228,14 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual((first.run_directory / "model.keras").stat().st_mtime_ns, trained)
 
     def test_a_run_killed_twice_ends_with_the_weights_of_an_undisturbed_one(self):
-        flags = ["--epochs", "20", "--patience", "16", "--learning-rate-decay", "0.01"]
+        flags = ["--epochs", "40", "--patience", "30", "--learning-rate-decay", "0.01"]
         killed = self.folder / "killed"
         for epochs in (1, 3):
             process = subprocess.Popen(command(killed, "--resume", *flags), cwd=ROOT)
             self.wait_for_epochs(process, killed, epochs)
             process.send_signal(signal.SIGKILL)
             self.assertEqual(process.wait(), -signal.SIGKILL)
-        decaying = {"epochs": 20, "patience": 16, "classifier": {"learning_rate_decay": 0.01}}
+        decaying = {"epochs": 40, "patience": 30, "classifier": {"learning_rate_decay": 0.01}}
         train.main(settings(killed, where={"resume": True}, **decaying))
         train.main(settings(self.folder / "undisturbed", **decaying))
         for name in ("loss", "validation_loss", "learning_rate"):
@@ -246,7 +246,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_control_c_leaves_a_run_that_resumes_and_says_how(self):
         process = subprocess.Popen(
-            command(self.folder, "--epochs", "20"),
+            command(self.folder, "--epochs", "40"),
             cwd=ROOT,
             text=True,
             stdout=subprocess.PIPE,
@@ -259,7 +259,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn(f"--resume --run-directory {self.folder}", " ".join(output.split()))
         self.assertNotIn("Traceback", errors)
         epochs = len(curve(self.folder))
-        self.assertBetween(epochs, 2, 19)
+        self.assertBetween(epochs, 2, 39)
         train.main(settings(self.folder, where={"resume": True}, epochs=20))
         self.assertLen(curve(self.folder), 20)
 

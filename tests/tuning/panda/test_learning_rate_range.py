@@ -76,7 +76,7 @@ class FindLearningRateTest(tf.test.TestCase, parameterized.TestCase):
             model.fit(x, y, verbose=0)
         model.jit_compile = True
         found = find_learning_rate(model, x, y, seeds=(4,), lowest=1e-3, highest=1.0, **SHORT)
-        model.jit_compile, theirs = False, []
+        theirs = []
         for rows in passes(Data(x, y), 4, 12 * 8).reshape(12, 8):
             model.optimizer.learning_rate = found.learning_rates[len(theirs)]
             model.reset_metrics()

@@ -23,6 +23,7 @@ class ProgramTest(tf.test.TestCase, parameterized.TestCase):
     def test_it_trains_as_fit_does(self, name, normalise):
         ours, theirs = (model(OPTIMIZERS[name](), normalise=normalise) for _ in range(2))
         x, y = data()
+        theirs.compile(theirs.optimizer, theirs.loss, metrics=["accuracy"], jit_compile=True)
         history = theirs.fit(x, y, batch_size=40, shuffle=False, epochs=2, verbose=0).history
         program = Program(ours, (x, y))
         for epoch in range(2):

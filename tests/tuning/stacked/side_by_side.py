@@ -70,13 +70,8 @@ def train_both_ways(
 
 
 def fit(model, x, y, orders, batch_size=8, sample_weight=None, validation=None):
-    """Keras's own training, on the same batches; its history.
-
-    Not by XLA, which would compile for each model and each size of a batch.
-    """
+    """Keras's own training, on the same batches; its history."""
     history = {}
-    model.jit_compile = False
-    model.run_eagerly = len(orders) == 1  # tracing takes longer than a few steps
     for order in orders:
         weights = None if sample_weight is None else sample_weight[order]
         logs = model.fit(
@@ -90,7 +85,6 @@ def fit(model, x, y, orders, batch_size=8, sample_weight=None, validation=None):
         ).history
         for name, values in logs.items():
             history.setdefault(name, []).extend(values)
-    model.run_eagerly = False
     return history
 
 

@@ -57,7 +57,7 @@ class LostTest(searches.WithWorkers):
 
     def test_a_worker_that_hangs_is_ended_and_its_trials_are_trained_again(self):
         hypermodel = searches.Sleepy(self.folder)
-        tuner = searches.tuner_in(self.folder, hypermodel=hypermodel, stack_seconds=10)
+        tuner = searches.tuner_in(self.folder, hypermodel=hypermodel, stack_seconds=15)
         self.assert_as_undisturbed(searches.search(tuner))
         self.assertFalse(hypermodel.is_first())
 
