@@ -378,9 +378,12 @@ class OneByOneTuner(keras_tuner.Tuner):
     def _build(self, model, trial):
         """Builds a model that waits for data, from the shapes that were kept with its weights."""
         path = Path(self._get_build_config_fname(trial.trial_id))
-        shapes = json.loads(path.read_text()).get("input_shape")
-        symbols = keras.tree.map_shape_structure(keras.KerasTensor, shapes)
-        model(symbols)  # `build` of a model with a `call` of its own would build none of its layers
+        config = json.loads(path.read_text()) or {}
+        if "input_shape" not in config:  # its `call` takes several arguments
+            model.build_from_config(config)
+            return
+        # Calling it builds the layers of a model with a `call` of its own; `build` would not.
+        model(keras.tree.map_shape_structure(keras.KerasTensor, config["input_shape"]))
 
 
 def _shapes_of(x=None, **_):

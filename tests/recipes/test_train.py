@@ -260,8 +260,8 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
         self.assertNotIn("Traceback", errors)
         epochs = len(curve(self.folder))
         self.assertBetween(epochs, 2, 39)
-        train.main(settings(self.folder, where={"resume": True}, epochs=20))
-        self.assertLen(curve(self.folder), 20)
+        train.main(settings(self.folder, where={"resume": True}, epochs=40))
+        self.assertLen(curve(self.folder), 40)
 
     def test_bad_input_on_the_command_line_is_one_line_and_exit_code_2(self):
         done = subprocess.run(
