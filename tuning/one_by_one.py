@@ -121,10 +121,16 @@ class OneByOneTuner(keras_tuner.Tuner):
         """Searches, or goes on searching; the arguments are those of `fit`.
 
         Raises:
-            ValueError: The folder holds a search that was given other data or settings.
+            ValueError: There is no epoch to train; or the folder holds a search that was given
+                other data or settings.
             tuning.files.InUse: Another process searches in the folder.
             DiskFault: Nothing can be written any more.
         """
+        first, last = fit_kwargs.get("initial_epoch", 0), fit_kwargs.get("epochs", 1)
+        if first >= last:
+            raise ValueError(
+                f"epochs must be more than initial_epoch={first}. Received: epochs={last}."
+            )
         given = identity.of_the_data(fit_args, fit_kwargs)
         self._shapes = _shapes_of(*fit_args[:1], **fit_kwargs)
         with files.lock(self.project_dir), frozen_heap():

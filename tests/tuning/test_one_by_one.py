@@ -108,6 +108,11 @@ class OneByOneTunerTest(tf.test.TestCase):
             best = max(float(measured[epoch]) for epoch in (2, 4))
             self.assertAllClose([trial.score, float(measured[trial.best_epoch])], [best, best])
 
+    def test_a_search_of_no_epoch_is_refused(self):
+        for named in ({"epochs": 0}, {"epochs": 2, "initial_epoch": 2}):
+            with self.assertRaisesRegex(ValueError, "epochs must be more than initial_epoch="):
+                self.search(self.tuner(), **named)
+
     def test_a_model_with_a_call_of_its_own_is_kept(self):
         class Own(keras.Model):
             def __init__(self, units):

@@ -30,6 +30,8 @@ class Data:
                 f"Received: examples={sorted(counts)}."
             )
         (self.examples,) = counts
+        if not self.examples:
+            raise ValueError("x and y must have 1 example or more. Received: examples=0.")
 
     @property
     def features(self):

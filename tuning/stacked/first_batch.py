@@ -32,7 +32,9 @@ def check_first_batch(program, models, skeletons, batch_size, data):
     try:
         stacked = _in_a_stack(program, models, skeletons, batch)
     except Exception as error:  # whatever the vectoriser, Keras or a layer has against it
-        return f"it cannot be vectorised: {str(error).strip().splitlines()[-1]}"
+        lines = [line.strip() for line in str(error).splitlines()]
+        said = [line for line in lines if line and not line.startswith("[[")]  # which node it was
+        return f"it cannot be vectorised: {said[-1] if said else type(error).__name__}"
     for model, skeleton, ours in zip(models, skeletons, stacked, strict=True):
         theirs = _by_its_own_model(program.template, model, skeleton, batch)
         for name, values, own in zip(_NAMES, ours, theirs, strict=True):

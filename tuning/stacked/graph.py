@@ -29,6 +29,10 @@ class Node:
         """What the operation's training depends on, as text: without names and beginnings."""
         is_layer = isinstance(self.operation, keras.layers.Layer)
         config = self.operation.get_config() if is_layer else {}
+        # Its own width is looked at elsewhere; those of layers inside it are as they are.
+        config = {key: value for key, value in config.items() if key not in WIDTHS}
+        if isinstance(self.operation, keras.layers.Lambda):
+            config["function"] = _described(self.operation.function)
         return json.dumps(_without_beginnings(config), sort_keys=True, default=repr)
 
 
@@ -68,14 +72,21 @@ def graph_of(model):
     return nodes
 
 
+def _described(function):
+    """Text that is equal for functions that compute the same."""
+    code = getattr(function, "__code__", None)
+    if code is None or function.__closure__ or function.__defaults__ or function.__kwdefaults__:
+        return f"function {id(function)}"
+    return repr((code.co_code, code.co_consts, code.co_names, function.__module__))
+
+
 def _without_beginnings(config):
-    """A configuration without names, seeds, initialisers and widths."""
+    """A configuration without names, seeds and initialisers."""
     if isinstance(config, dict):
         return {
             key: value if key == "dtype" else _without_beginnings(value)  # a policy is its name
             for key, value in config.items()
-            if key not in (*WIDTHS, "name", "seed", "build_config")
-            and not key.endswith("_initializer")
+            if key not in ("name", "seed", "build_config") and not key.endswith("_initializer")
         }
     if isinstance(config, list | tuple):
         return [_without_beginnings(value) for value in config]

@@ -51,6 +51,13 @@ class OwnNormalization(keras.layers.Normalization):
 class MatmulConv2D(keras.layers.Conv2D):
     """Convolution as strided slices and one matrix product, which stacks as `Dense` does."""
 
+    def call(self, inputs):
+        """The convolution; the bias is added as it is: what Keras makes of it needs two trials."""
+        outputs = self.convolution_op(inputs, self.kernel)
+        if self.use_bias:
+            outputs = keras.ops.add(outputs, self.bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
     def convolution_op(self, inputs, kernel):
         """The convolution, without bias and activation."""
         windows = _windows(
@@ -108,6 +115,15 @@ def stackable(layer, **changes):
     config = layer.get_config() | changes
     if is_rate_dropout(layer):
         return RateDropout(name=config["name"], dtype=layer.dtype_policy)
+    if type(layer) is keras.layers.Lambda:  # Keras does not read a function from a configuration
+        named = {"output_shape": layer._output_shape, "name": config["name"]}
+        return keras.layers.Lambda(
+            layer.function,
+            mask=layer.mask,
+            arguments=layer.arguments,
+            dtype=layer.dtype_policy,
+            **named,
+        )
     if type(layer) is keras.layers.Normalization:
         return OwnNormalization.from_config(config)
     if type(layer) is keras.layers.Conv2D and layer.groups == 1 and _is_channels_last(layer):

@@ -58,7 +58,7 @@ class StackTraining:
                 self._stack.compile()
                 if jit_compile:
                     program.took(time.monotonic() - began)
-        except NotStackable as reason:
+        except (NotStackable, ValueError) as reason:  # shapes, say, that were thought to be equal
             return str(reason)
         return None
 

@@ -79,6 +79,16 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
     def test_separate_groups_for(self, make):
         self.assertEqual(self.groups_of(make(0), make(1)), [[0], [1]])
 
+    @parameterized.named_parameters(
+        ("nested models", lambda i: keras.Sequential([keras.Input((6,)), L.Dense(4 + i)])),
+        ("wrapped layers", lambda i: L.Bidirectional(L.SimpleRNN(4 + i))),
+        ("functions", lambda i: L.Lambda(lambda x: x * (1 + i))),
+    )
+    def test_separate_groups_for_what_differs_inside(self, make):
+        before = [L.Reshape((3, 2))] if isinstance(make(0), L.Bidirectional) else []
+        models = [model_of(*before, make(i)) for i in range(2)]
+        self.assertEqual(self.groups_of(*models), [[0], [1]])
+
     def test_separate_groups_for_batch_sizes(self):
         self.assertEqual(self.groups_of(model_of(), model_of(), batch_sizes=[8, 4]), [[0], [1]])
 
@@ -172,6 +182,12 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
             ValueError, r"equally many examples. Received: examples=\[2, 3"
         ):
             Data(np.zeros((3, 2)), np.zeros(2))
+
+    def test_no_example_at_all_is_refused(self):
+        with self.assertRaisesRegex(
+            ValueError, "must have 1 example or more. Received: examples=0"
+        ):
+            Data(np.zeros((0, 6)), np.zeros(0))
 
 
 if __name__ == "__main__":

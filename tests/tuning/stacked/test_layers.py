@@ -89,6 +89,11 @@ def normalised(width):
     return inputs, L.Dense(width)(own(inputs))
 
 
+def function(width):  # noqa: ARG001
+    inputs, a = dense(5)
+    return inputs, L.Lambda(lambda x, by: keras.ops.sin(x) * by, arguments={"by": 2.0})(a)
+
+
 MAKERS = (
     activations,
     regularised,
@@ -101,6 +106,7 @@ MAKERS = (
     pooled,
     embedded,
     normalised,
+    function,
 )
 
 
@@ -131,6 +137,13 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllLess(outcome.averages, 1e-4)
         for trial, history in enumerate(outcome.histories):
             self.assertAllClose(outcome.logs[0]["loss"][trial], history["loss"][0], rtol=1e-5)
+
+    @parameterized.parameters(convolutions, our_batch_norm)
+    def test_a_stack_of_one(self, maker):
+        models = [model_of(maker, 4)]
+        outcome = train_both_ways(models, *data_for(models[0]))
+        self.assertIsNone(outcome.objection)
+        self.assertAllLess(outcome.differences, 1e-4)
 
     @parameterized.parameters(keras.optimizers.Adam, keras.optimizers.RMSprop)
     def test_an_embedding_moves_as_alone_by_squares_of_each_of_its_gradients(self, kind):
