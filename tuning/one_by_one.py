@@ -235,7 +235,8 @@ class OneByOneTuner(keras_tuner.Tuner):
             best is None or is_better(execution.score, best.score)
         ):
             self._best[trial.trial_id] = execution
-        if isinstance(result, keras.callbacks.History):
+        # A `fit` of the hypermodel's own may have left the callbacks out.
+        if isinstance(result, keras.callbacks.History) and execution.curve:
             return best_epoch(execution.curve, self.oracle.objective)
         return result
 
@@ -407,7 +408,7 @@ def _best(result, objective):
     """Metrics and step of one execution's result."""
     if isinstance(result, tuple):
         return result
-    if isinstance(result, keras.callbacks.History):  # of a `run_trial` of somebody's own
+    if isinstance(result, keras.callbacks.History):
         rows = zip(*result.history.values(), strict=True)
         return best_epoch([dict(zip(result.history, row, strict=True)) for row in rows], objective)
     return tuner_utils.convert_to_metrics_dict(result, objective), 0

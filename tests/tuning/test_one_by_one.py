@@ -108,6 +108,21 @@ class OneByOneTunerTest(tf.test.TestCase):
             best = max(float(measured[epoch]) for epoch in (2, 4))
             self.assertAllClose([trial.score, float(measured[trial.best_epoch])], [best, best])
 
+    def test_a_fit_of_the_hypermodels_own_may_leave_the_callbacks_out(self):
+        class Own(keras_tuner.HyperModel):
+            def build(self, hp):
+                return build(hp)
+
+            def fit(self, hp, model, *args, callbacks, **kwargs):  # noqa: ARG002
+                histories.append(model.fit(*args, **kwargs))
+                return histories[-1]
+
+        histories = []
+        oracle = RandomOracle(OBJECTIVE, max_trials=2, seed=1)
+        tuner = OneByOneTuner(oracle, Own(), directory=self.folder, project_name="search")
+        for trial, own in zip(self.search(tuner), histories, strict=True):
+            self.assertAllClose(trial.score, max(own.history["val_accuracy"]))
+
     def test_a_search_of_no_epoch_is_refused(self):
         for named in ({"epochs": 0}, {"epochs": 2, "initial_epoch": 2}):
             with self.assertRaisesRegex(ValueError, "epochs must be more than initial_epoch="):
