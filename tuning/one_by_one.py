@@ -127,7 +127,7 @@ class OneByOneTuner(keras_tuner.Tuner):
             DiskFault: Nothing can be written any more.
         """
         first, last = fit_kwargs.get("initial_epoch", 0), fit_kwargs.get("epochs", 1)
-        if first >= last:
+        if not first < last:  # nor NaN
             raise ValueError(
                 f"epochs must be more than initial_epoch={first}. Received: epochs={last}."
             )

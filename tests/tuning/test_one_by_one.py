@@ -124,7 +124,7 @@ class OneByOneTunerTest(tf.test.TestCase):
             self.assertAllClose(trial.score, max(own.history["val_accuracy"]))
 
     def test_a_search_of_no_epoch_is_refused(self):
-        for named in ({"epochs": 0}, {"epochs": 2, "initial_epoch": 2}):
+        for named in ({"epochs": 0}, {"epochs": 2, "initial_epoch": 2}, {"epochs": float("nan")}):
             with self.assertRaisesRegex(ValueError, "epochs must be more than initial_epoch="):
                 self.search(self.tuner(), **named)
 

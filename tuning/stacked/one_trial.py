@@ -59,9 +59,7 @@ class OneTrial:
         self.idle = {i for i, gradient in enumerate(gradients) if gradient is None}
         pairs = zip(gradients, trial["weights"], strict=True)
         squares = {
-            str(i): tf.convert_to_tensor(
-                tf.IndexedSlices(tf.square(g.values), g.indices, g.dense_shape)
-            )
+            i: tf.convert_to_tensor(tf.IndexedSlices(tf.square(g.values), g.indices, g.dense_shape))
             for i, g in enumerate(gradients)
             if isinstance(g, tf.IndexedSlices)
         }

@@ -132,7 +132,7 @@ class Program:
             state["weights"],
             [None if i in self._trial.idle else gradient for i, gradient in enumerate(gradients)],
             state["slots"],
-            {int(place): square for place, square in squares.items()},
+            squares,
         )
         weights = [
             weight if constraint is None else self._over_trials(constraint, weight)

@@ -51,13 +51,6 @@ class OwnNormalization(keras.layers.Normalization):
 class MatmulConv2D(keras.layers.Conv2D):
     """Convolution as strided slices and one matrix product, which stacks as `Dense` does."""
 
-    def call(self, inputs):
-        """The convolution; the bias is added as it is: what Keras makes of it needs two trials."""
-        outputs = self.convolution_op(inputs, self.kernel)
-        if self.use_bias:
-            outputs = keras.ops.add(outputs, self.bias)
-        return outputs if self.activation is None else self.activation(outputs)
-
     def convolution_op(self, inputs, kernel):
         """The convolution, without bias and activation."""
         windows = _windows(
@@ -116,13 +109,13 @@ def stackable(layer, **changes):
     if is_rate_dropout(layer):
         return RateDropout(name=config["name"], dtype=layer.dtype_policy)
     if type(layer) is keras.layers.Lambda:  # Keras does not read a function from a configuration
-        named = {"output_shape": layer._output_shape, "name": config["name"]}
         return keras.layers.Lambda(
             layer.function,
-            mask=layer.mask,
-            arguments=layer.arguments,
+            layer._output_shape,
+            layer.mask,
+            layer.arguments,
+            name=config["name"],
             dtype=layer.dtype_policy,
-            **named,
         )
     if type(layer) is keras.layers.Normalization:
         return OwnNormalization.from_config(config)

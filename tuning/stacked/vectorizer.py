@@ -30,6 +30,7 @@ def over_trials(function, members):
     with one.as_default():
         parts = [tf.compat.v1.placeholder(tensor.dtype, tensor.shape[1:]) for tensor in tensors]
         results = function(tf.nest.pack_sequence_as(members, parts))
+    _name_squeezed_axes(one)
     number = tf.compat.v1.placeholder_with_default(0, shape=[])
     conversion = pfor.PFor(
         number, tf.shape(tensors[0])[0], one.get_operations(), fallback_to_while_loop=False
@@ -45,6 +46,18 @@ def over_trials(function, members):
         return stacked
 
     return tf.nest.map_structure(of_all, results)
+
+
+def _name_squeezed_axes(graph):
+    """Says which axes `squeeze` drops: all of length 1 would be the members' too, if it is one."""
+    for operation in graph.get_operations():
+        if operation.type != "Squeeze" or operation.get_attr("squeeze_dims"):
+            continue
+        shape = operation.inputs[0].shape
+        if shape.is_fully_defined():
+            axes = [axis for axis, length in enumerate(shape) if length == 1]
+            named = tf.compat.v1.AttrValue(list=tf.compat.v1.AttrValue.ListValue(i=axes))
+            operation._set_attr("squeeze_dims", named)
 
 
 def _bitcast(conversion):

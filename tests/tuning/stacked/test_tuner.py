@@ -210,6 +210,33 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(tuner.report.ways, {"fit": 2})
         self.assertRegex(str(tuner.report), reason)
 
+    def test_a_layer_that_hides_its_width_is_trained_otherwise_and_said(self):
+        class Hiding(keras.layers.Layer):
+            def __init__(self, width=5, **kwargs):
+                super().__init__(**kwargs)
+                self.width = width
+
+            def build(self, input_shape):
+                self.weight = self.add_weight(shape=(input_shape[-1], self.width))
+
+            def call(self, inputs):
+                return keras.ops.matmul(inputs, self.weight)
+
+            def get_config(self):
+                return {"name": self.name}  # without its width
+
+        def hiding(hp):
+            known = build(hp)
+            layers = keras.Input((2,)), Hiding(hp.get("units")), keras.layers.Dense(2)
+            model = keras.Sequential(layers)
+            model.compile(known.optimizer, known.loss, jit_compile=False)
+            return model
+
+        tuner = self.search(self.tuner(builder=hiding))
+        self.assertNotIn("stacked", tuner.report.ways)
+        self.assertIn("all input arrays must have the same shape", str(tuner.report))
+        self.assertEqual([r.status for r in tuner.records.trials], ["COMPLETED"] * 4)
+
     def test_a_fit_of_the_hypermodels_own_is_used(self):
         class Own(keras_tuner.HyperModel):
             def build(self, hp):

@@ -29,6 +29,11 @@ class VectorizerTest(tf.test.TestCase, parameterized.TestCase):
             for ours, expected in zip(of_all, alone, strict=True):
                 self.assertAllEqual(ours[place], expected)
 
+    @parameterized.parameters(1, 3)
+    def test_squeezing_leaves_the_members_axis_however_many_there_are(self, members):
+        values = np.arange(4.0 * members, dtype=np.float32).reshape(members, 1, 4, 1)
+        self.assertAllEqual(together(lambda own: tf.squeeze(own[0]), values), values[:, 0, :, 0])
+
     @parameterized.parameters(False, True)
     def test_gradients_of_each_member_on_a_batch_that_all_share(self, jit_compile):
         draw = np.random.default_rng(1)
