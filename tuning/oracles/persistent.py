@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from pathlib import Path
 
 import keras_tuner
@@ -104,7 +105,8 @@ class Persistent:
             try:
                 state = json.loads((folder / "trial.json").read_text())
                 Trial.from_state(state)
-                saved[state["trial_id"]] = {"began": None, "seed": self.seed} | state
+                without_number = {"began": len(saved) + 0.25, "seed": self.seed}
+                saved[state["trial_id"]] = without_number | state  # keras-tuner writes no number
             except (ValueError, KeyError, TypeError, AttributeError, FileNotFoundError):
                 saved[folder.name.removeprefix("trial_")] = None
         return saved
@@ -145,7 +147,7 @@ class Persistent:
         return Trial(hyperparameters, trial_id, "RUNNING")
 
     def _note(self, trial_id, saved):
-        if saved and saved["began"] is not None:
+        if saved:
             self._events[trial_id] = {k: saved[k] for k in ("began", "ended") if k in saved}
 
     def _has_ended(self, trial_id):
@@ -170,14 +172,14 @@ def _number_of(folder):
 def _events_in_order(saved):
     """Begins and ends of trials as `(number, trial_id, is_end)`, in the order they happened.
 
-    A trial whose file is damaged began just before the next one, and has not ended.
+    A trial whose file is damaged, or not yet there, began just before the next one or, as the last
+    one, after all that is known, and has not ended.
     """
-    events, before = [], 0.0
-    for trial_id, state in saved.items():
-        began = state["began"] if state and state["began"] is not None else before + 0.5
-        events.append((began, trial_id, False))
-        ended = state.get("ended", began + 0.25) if state else None
+    numbers = [state.get("ended", state["began"]) for state in saved.values() if state]
+    events, after = [], math.floor(max(numbers, default=0)) + 1
+    for trial_id, state in reversed(saved.items()):
+        after = began = state["began"] if state else math.ceil(after) - 0.5
         if state and state["status"] in ("COMPLETED", "FAILED"):
-            events.append((ended, trial_id, True))
-        before = began
-    return sorted(events)
+            events.append((state.get("ended", began + 0.25), trial_id, True))
+        events.append((began, trial_id, False))
+    return sorted(reversed(events), key=lambda event: event[0])

@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import keras_tuner
 import tensorflow as tf
@@ -22,6 +23,7 @@ from tests.tuning.oracles.searching import (
 )
 from tests.tuning.spaces import classifier
 from tuning import own_values
+from tuning.oracles import persistent
 
 NAMES = tuple(ORACLES)
 DAMAGES = {
@@ -166,6 +168,22 @@ class PersistentTest(tf.test.TestCase, parameterized.TestCase):
         copy = self.reopened(name, oracle)
         self.assertLen(copy.end_order, 3)
         self.assertEqual(hand_out(copy, 1)[0][0].trial_id, trial.trial_id)
+
+    @parameterized.parameters(*NAMES)
+    def test_a_kill_before_any_write_changes_nothing(self, name):
+        oracle, left = self.make(name, max_trials=12), []
+
+        def write(*arguments, write=persistent.write_atomically, **named):
+            left.append(self.folder.copy(oracle._directory))
+            write(*arguments, **named)
+
+        with mock.patch.object(persistent, "write_atomically", write):
+            undisturbed = values_of(run(oracle))
+        self.assertGreater(len(left), 24)
+        for folder in left:
+            copy = self.make(name, folder, max_trials=12)
+            copy.reload()
+            self.assertEqual(values_of(run(copy)), undisturbed)
 
     def test_the_bytes_written_for_a_trial_do_not_grow_with_the_number_of_trials(self):
         oracle = self.make("random", max_trials=1200)
