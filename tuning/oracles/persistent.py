@@ -182,4 +182,4 @@ def _events_in_order(saved):
         if state and state["status"] in ("COMPLETED", "FAILED"):
             events.append((state.get("ended", began + 0.25), trial_id, True))
         events.append((began, trial_id, False))
-    return sorted(reversed(events), key=lambda event: event[0])
+    return sorted(events[::-1], key=lambda event: event[0])
