@@ -176,10 +176,11 @@ def _events_in_order(saved):
     one, after all that is known, and has not ended.
     """
     numbers = [state.get("ended", state["began"]) for state in saved.values() if state]
-    events, after = [], math.floor(max(numbers, default=0)) + 1
+    began, after = {}, math.floor(max(numbers, default=0)) + 1
     for trial_id, state in reversed(saved.items()):
-        after = began = state["began"] if state else math.ceil(after) - 0.5
+        began[trial_id] = after = state["began"] if state else math.ceil(after) - 0.5
+    events = [(began[trial_id], trial_id, False) for trial_id in saved]
+    for trial_id, state in saved.items():
         if state and state["status"] in ("COMPLETED", "FAILED"):
-            events.append((state.get("ended", began + 0.25), trial_id, True))
-        events.append((began, trial_id, False))
-    return sorted(events[::-1], key=lambda event: event[0])
+            events.append((state.get("ended", began[trial_id] + 0.25), trial_id, True))
+    return sorted(events, key=lambda event: event[0])
