@@ -18,6 +18,7 @@ from tuning.dashboard import TrialRows
 from tuning.execution import Execution, best_epoch
 from tuning.garbage import frozen_heap
 from tuning.oracles import Persistent
+from tuning.reasons import reason_of
 from tuning.records import Records, TrialRecord
 from tuning.space import own_values
 
@@ -315,7 +316,7 @@ class OneByOneTuner(keras_tuner.Tuner):
             score=trial.score if completed else None,
             best_epoch=trial.best_step + 1 if completed else None,
             seconds=getattr(trial, "seconds", None) or math.nan,
-            reason=(trial.message or "").strip().rpartition("\n")[2],
+            reason=reason_of(trial.message or ""),
             values=own_values(trial.hyperparameters),
             scores=tuple(s for each in scores if each.step == trial.best_step for s in each.value),
         )

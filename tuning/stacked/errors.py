@@ -1,5 +1,7 @@
 """Why a model cannot be trained in a stack."""
 
+from tuning.reasons import reason_of
+
 
 class NotStackable(Exception):
     """A model must be trained by itself; the message says why, in one sentence."""
@@ -7,4 +9,4 @@ class NotStackable(Exception):
 
 def failure(error):
     """Why a stack failed, of an error of TensorFlow's: out of memory, say."""
-    return f"its stack failed: {str(error.message).partition(chr(10))[0][:160]}"
+    return f"its stack failed: {reason_of(str(error.message))[:160]}"

@@ -1,0 +1,28 @@
+"""The one line of a failure that tells what went wrong, among all that frameworks say around it."""
+
+import re
+
+TRACEBACK = "Traceback (most recent call last):\n"
+AROUND = re.compile(
+    r"(?:[\w.]+: )?"
+    r"(?:Exception encountered when calling|Arguments received by|Detected at node|File \")"
+)
+"""How paragraphs begin that say where something happened, and not what."""
+DECORATION = re.compile(r"\x1b\[[\d;]*m| ?\[Op:\w+\]$")
+
+
+def reason_of(text):
+    """The line that tells, of a traceback or of an error's message.
+
+    Keras puts the arguments of a layer's call after it, TensorFlow the nodes of a graph before it.
+
+    Args:
+        text: What Python prints of an error, or its message alone; it may be empty.
+    """
+    _, _, text = text.rpartition(TRACEBACK)
+    lines = text.split("\n")
+    first = next((n for n, line in enumerate(lines) if line[:1].strip()), 0)  # after the frames
+    paragraphs = [each.strip() for each in "\n".join(lines[first:]).split("\n\n")]
+    plain = [DECORATION.sub("", each) for each in paragraphs]
+    telling = [each for each in plain if not each.endswith(":") and not AROUND.match(each)]
+    return DECORATION.sub("", (telling or plain)[0].partition("\n")[0])
