@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tuning.reasons import reason_of
 from tuning.stacked.place import Place
-from tuning.stacked.stackable_layers import is_rate_dropout
+from tuning.stacked.stackable_layers import RateDropout
 from tuning.stacked.trial_state import variable_of
 
 _NAMES = "another loss", "other gradients", "other averages"
@@ -16,7 +17,7 @@ _NAMES = "another loss", "other gradients", "other averages"
 def check_first_batch(program, models, skeletons, batch_size, data):
     """Compares loss, gradients and moving averages of the first batch with the models' own.
 
-    Dropout is left out, since its draws differ with the width.
+    Random layers do as in inference, since their draws differ with the width.
 
     Args:
         program: `Program` that would train the models.
@@ -32,9 +33,7 @@ def check_first_batch(program, models, skeletons, batch_size, data):
     try:
         stacked = _in_a_stack(program, models, skeletons, batch)
     except Exception as error:  # whatever the vectoriser, Keras or a layer has against it
-        lines = [line.strip() for line in str(error).splitlines()]
-        said = [line for line in lines if line and not line.startswith("[[")]  # which node it was
-        return f"it cannot be vectorised: {said[-1] if said else type(error).__name__}"
+        return f"it cannot be vectorised: {reason_of(str(error)) or type(error).__name__}"
     for model, skeleton, ours in zip(models, skeletons, stacked, strict=True):
         theirs = _by_its_own_model(program.template, model, skeleton, batch)
         for name, values, own in zip(_NAMES, ours, theirs, strict=True):
@@ -56,7 +55,12 @@ def _in_a_stack(program, models, skeletons, batch):
         for value, entry in zip(state["others"], template.others, strict=True)
     ]
     state["metrics"] = program.fresh_metrics(len(places))
-    losses, gradients, others, *_ = program.gradients(state, batch, tf.zeros(2, tf.int64))
+    arguments = state, batch, tf.zeros(2, tf.int64)
+    if all(isinstance(layer, RateDropout) for layer in _random_layers(template.model)):
+        losses, gradients, others, *_ = program.gradients(*arguments)
+    else:
+        with _drawing_nothing(template.model):
+            losses, gradients, others, *_ = program.gradients(*arguments, trace_anew=True)
     moved = [entry for entry in template.others if entry.kind == "state"]
     others = [o for o, e in zip(others, template.others, strict=True) if e.kind == "state"]
     return [
@@ -73,7 +77,7 @@ def _by_its_own_model(template, model, skeleton, batch):
     """The same of one trial, by its own Keras model."""
     x, y, *sample_weight = batch
     weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
-    with _without_dropout(model), tf.GradientTape() as tape:
+    with _drawing_nothing(model), tf.GradientTape() as tape:
         tape.watch(weights)
         outputs, others, losses = model.stateless_call(
             weights, model.non_trainable_variables, x, training=True, return_losses=True
@@ -92,16 +96,25 @@ def _by_its_own_model(template, model, skeleton, batch):
     return [loss], *in_order
 
 
+def _random_layers(model):
+    return [layer for layer in model._flatten_layers() if layer._seed_generators]
+
+
 @contextlib.contextmanager
-def _without_dropout(model):
-    rates = {layer: layer.rate for layer in model._flatten_layers() if is_rate_dropout(layer)}
+def _drawing_nothing(model):
+    """Within it, a model's random layers do as in inference, whatever they are told."""
+    layers = [layer for layer in _random_layers(model) if layer._call_has_training_arg]
+    for layer in layers:
+        layer.call = _inferring(layer.call)
     try:
-        for layer in rates:
-            layer.rate = 0.0
         yield
     finally:
-        for layer, rate in rates.items():
-            layer.rate = rate
+        for layer in layers:
+            del layer.call
+
+
+def _inferring(call):
+    return lambda *inputs, **named: call(*inputs, **named | {"training": False})
 
 
 def _tolerance(model):

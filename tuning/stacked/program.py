@@ -35,7 +35,7 @@ class Program:
         types = {entry.dtype for entry in template.trainable}
         self.seconds_to_compile = 0.0
         self.number_type = "float64" if "float64" in types else "float32"
-        self._gradients = TracedOnce(self._gradients_of_all, free_axes=(1, 1, 0))
+        self._gradients = self._to_gradients()
         self._train = TracedOnce(self._train_steps, free_axes=(1, 1, 1, 2, 0, 2, 0))
         self._evaluate = TracedOnce(self._evaluate_steps, free_axes=(1, 1, 1, 2, 0))
 
@@ -74,19 +74,21 @@ class Program:
         """
         return self._evaluate(state, metrics, data, batches, steps, jit_compile=jit_compile)
 
-    def gradients(self, state, batch, seed):
+    def gradients(self, state, batch, seed, trace_anew=False):
         """Computes one batch, not by XLA, and trains nothing.
 
         Args:
             state: As for `train`.
             batch: `(x, y)` or `(x, y, sample_weight)` tensors.
             seed: As for `train`.
+            trace_anew: Whether to trace the template for this call only, as what it does has been
+                changed for a while. Default False.
 
         Returns:
             Of every trial: loss, gradients, other variables and metrics after the batch, and the
             squares of gradients that come as rows, as of `OneTrial.gradients`.
         """
-        return self._gradients(state, batch, seed)
+        return (self._to_gradients() if trace_anew else self._gradients)(state, batch, seed)
 
     def fresh_metrics(self, trials):
         """The state of the metrics before the first batch."""
@@ -148,6 +150,9 @@ class Program:
 
     def _unpadded(self, tensors, entries, masks):
         return [_real(t, entry, masks) for t, entry in zip(tensors, entries, strict=True)]
+
+    def _to_gradients(self):
+        return TracedOnce(self._gradients_of_all, free_axes=(1, 1, 0))
 
     def _gradients_of_all(self, state, batch, seed):
         return self._over_trials(lambda own: self._trial.gradients(own, batch, seed), state)

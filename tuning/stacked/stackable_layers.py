@@ -48,7 +48,7 @@ class OwnNormalization(keras.layers.Normalization):
         return super().call(inputs)
 
 
-class MatmulConv2D(keras.layers.Conv2D):
+class _MatmulConvolution:
     """Convolution as strided slices and one matrix product, which stacks as `Dense` does."""
 
     def convolution_op(self, inputs, kernel):
@@ -60,13 +60,26 @@ class MatmulConv2D(keras.layers.Conv2D):
         return tf.matmul(patches, tf.reshape(kernel, [-1, kernel.shape[-1]]))
 
 
-class SliceMaxPooling2D(keras.layers.MaxPooling2D):
+class MatmulConv1D(_MatmulConvolution, keras.layers.Conv1D):
+    """Convolution along one axis."""
+
+    def call(self, inputs):
+        """As all of Keras's convolutions but its own, which does not ask for `convolution_op`."""
+        return super(keras.layers.Conv1D, self).call(inputs)
+
+
+class MatmulConv2D(_MatmulConvolution, keras.layers.Conv2D):
+    """Convolution along two axes."""
+
+
+class _SliceMaxPooling:
     """Max pooling as the largest of slices."""
 
     def call(self, inputs):
         """The largest value of each window."""
+        no_dilation = [1] * len(self.pool_size)
         windows = _windows(
-            inputs, self.pool_size, self.strides, (1, 1), self.padding, inputs.dtype.min
+            inputs, self.pool_size, self.strides, no_dilation, self.padding, inputs.dtype.min
         )
         largest = next(windows)
         for window in windows:
@@ -74,17 +87,35 @@ class SliceMaxPooling2D(keras.layers.MaxPooling2D):
         return largest
 
 
+class SliceMaxPooling1D(_SliceMaxPooling, keras.layers.MaxPooling1D):
+    """Max pooling along one axis."""
+
+
+class SliceMaxPooling2D(_SliceMaxPooling, keras.layers.MaxPooling2D):
+    """Max pooling along two axes."""
+
+
+_BY_WINDOWS = {
+    keras.layers.Conv1D: MatmulConv1D,
+    keras.layers.Conv2D: MatmulConv2D,
+    keras.layers.MaxPooling1D: SliceMaxPooling1D,
+    keras.layers.MaxPooling2D: SliceMaxPooling2D,
+}
+
+
 def _windows(inputs, sizes, strides, dilations, padding, filler):
     """For each place in the window, what lies there for every position of the window."""
     extents = [(size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True)]
-    if padding == "same":
-        rows = zip(inputs.shape[1:3], extents, strides, strict=True)
+    if padding == "causal":
+        inputs = tf.pad(inputs, [[0, 0], [extents[0] - 1, 0], [0, 0]])
+    elif padding == "same":
+        rows = zip(inputs.shape[1:-1], extents, strides, strict=True)
         totals = [max((-(-n // step) - 1) * step + extent - n, 0) for n, extent, step in rows]
         margins = [[total // 2, total - total // 2] for total in totals]
         inputs = tf.pad(inputs, [[0, 0], *margins, [0, 0]], constant_values=filler)
     counts = [
         (n - extent) // step + 1
-        for n, extent, step in zip(inputs.shape[1:3], extents, strides, strict=True)
+        for n, extent, step in zip(inputs.shape[1:-1], extents, strides, strict=True)
     ]
     for place in itertools.product(*(range(size) for size in sizes)):
         starts = [i * dilation for i, dilation in zip(place, dilations, strict=True)]
@@ -92,7 +123,7 @@ def _windows(inputs, sizes, strides, dilations, padding, filler):
             slice(start, start + (count - 1) * step + 1, step)
             for start, count, step in zip(starts, counts, strides, strict=True)
         ]
-        yield inputs[:, spans[0], spans[1], :]
+        yield inputs[(slice(None), *spans)]
 
 
 def stackable(layer, **changes):
@@ -119,10 +150,8 @@ def stackable(layer, **changes):
         )
     if type(layer) is keras.layers.Normalization:
         return OwnNormalization.from_config(config)
-    if type(layer) is keras.layers.Conv2D and layer.groups == 1 and _is_channels_last(layer):
-        return MatmulConv2D.from_config(config)
-    if type(layer) is keras.layers.MaxPooling2D and _is_channels_last(layer):
-        return SliceMaxPooling2D.from_config(config)
+    if type(layer) in _BY_WINDOWS and _has_plain_windows(layer):
+        return _BY_WINDOWS[type(layer)].from_config(config)
     return type(layer).from_config(config)
 
 
@@ -131,5 +160,7 @@ def is_rate_dropout(layer):
     return type(layer) is keras.layers.Dropout and layer.noise_shape is None
 
 
-def _is_channels_last(layer):
-    return layer.data_format == "channels_last" and None not in layer.input.shape[1:3]
+def _has_plain_windows(layer):
+    is_grouped = getattr(layer, "groups", 1) > 1
+    is_channels_last = layer.data_format == "channels_last"
+    return is_channels_last and not is_grouped and None not in layer.input.shape[1:-1]

@@ -6,8 +6,10 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from layers import BatchNorm
-from tests.tuning.stacked.side_by_side import train_both_ways
+from tests.tuning.stacked.side_by_side import fit, orders, relative, stacked, train_both_ways
+from tuning.stacked import Data
 from tuning.stacked.errors import NotStackable
+from tuning.stacked.trial_state import variable_of
 
 L = keras.layers
 
@@ -77,6 +79,25 @@ def pooled(width):
     return inputs, L.GlobalAveragePooling2D()(a)
 
 
+def along_time(width):
+    inputs = keras.Input((12, 4))
+    a = L.MaxPooling1D(2)(L.Conv1D(width, 3, activation="relu")(inputs))
+    return inputs, L.GlobalMaxPooling1D()(L.Conv1D(12 - width, 2, padding="causal")(a))
+
+
+def with_noise(width):
+    inputs = keras.Input((6, 4))
+    a = L.SpatialDropout1D(0.3)(L.Dense(width, activation="tanh")(inputs))
+    a = L.GaussianNoise(0.5)(L.Dense(width, activation="tanh")(L.Flatten()(a)))
+    return inputs, L.AlphaDropout(0.2)(L.GaussianDropout(0.3)(L.Dense(width)(a)))
+
+
+def augmented(width):
+    inputs = keras.Input((6, 7, 2))
+    a = L.RandomFlip()(inputs)
+    return inputs, L.Flatten()(L.Conv2D(width, 2)(a))
+
+
 def embedded(width):
     inputs = keras.Input((6,), dtype="int32")
     return inputs, L.Dense(width)(L.GlobalAveragePooling1D()(L.Embedding(20, 5)(inputs)))
@@ -104,6 +125,7 @@ MAKERS = (
     residual,
     convolutions,
     pooled,
+    along_time,
     embedded,
     normalised,
     function,
@@ -144,6 +166,24 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
         outcome = train_both_ways(models, *data_for(models[0]))
         self.assertIsNone(outcome.objection)
         self.assertAllLess(outcome.differences, 1e-4)
+
+    @parameterized.parameters(with_noise, augmented)
+    def test_random_layers_are_checked_in_any_width_and_draw_as_alone_from_one_seed(self, maker):
+        x, y = data_for(model_of(maker, 4))
+        narrow_and_wide = [model_of(maker, 4), model_of(maker, 8)]
+        self.assertIsNone(train_both_ways(narrow_and_wide, x, y).objection)
+        models, others = ([model_of(maker, 4, rate) for rate in (0.02, 0.01)] for _ in range(2))
+        stack, (order,), seed = stacked(models, Data(x, y)), orders(len(x), 1), 3
+        before = stack.states()
+        stack.train_epoch(order, seed)
+        for trial, (model, other) in enumerate(zip(models, others, strict=True)):
+            other.set_weights(model.get_weights())
+            for i, entry in enumerate(stack.program.template.others):
+                variable_of(stack._places[trial].skeleton, entry).assign([65537 * seed + i, 0])
+            ours, first = stack.states()[trial].weights, before[trial].weights
+            for each, bound in ((model, self.assertLess), (other, self.assertGreater)):
+                fit(each, x, y, [order])
+                bound(relative(ours, each.get_weights(), first), 1e-4)
 
     @parameterized.parameters(keras.optimizers.Adam, keras.optimizers.RMSprop)
     def test_an_embedding_moves_as_alone_by_squares_of_each_of_its_gradients(self, kind):

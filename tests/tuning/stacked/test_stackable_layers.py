@@ -8,8 +8,10 @@ from absl.testing import parameterized
 from tests.tuning.stacked.side_by_side import examples, fit, orders, relative, stacked
 from tuning.stacked import Data
 from tuning.stacked.stackable_layers import (
+    MatmulConv1D,
     MatmulConv2D,
     RateDropout,
+    SliceMaxPooling1D,
     SliceMaxPooling2D,
     stackable,
 )
@@ -54,6 +56,27 @@ class WindowsTest(tf.test.TestCase, parameterized.TestCase):
         ours = built(stackable(theirs), keras.Input((9, 8, 3)))
         ours.set_weights(theirs.get_weights())
         self.assertAllClose(ours(images()), theirs(images()), rtol=1e-5, atol=1e-5)
+
+    @parameterized.product(
+        padding=("valid", "same", "causal"),
+        size=(1, 3, 4),
+        strides_and_dilation=((1, 1), (2, 1), (1, 3)),
+        length=(11, 12),
+    )
+    def test_along_one_axis_too(self, padding, size, strides_and_dilation, length):
+        strides, dilation = strides_and_dilation
+        inputs = tf.constant(images((length,)))
+        theirs = L.Conv1D(4, size, strides, padding, dilation_rate=dilation, activation="tanh")
+        theirs = built(theirs, keras.Input((length, 3)))
+        ours = built(stackable(theirs), keras.Input((length, 3)))
+        self.assertIsInstance(ours, MatmulConv1D)
+        ours.set_weights(theirs.get_weights())
+        self.assertAllClose(ours(inputs), theirs(inputs), rtol=1e-5, atol=1e-5)
+        if padding != "causal":
+            theirs = built(L.MaxPooling1D(size, strides, padding), keras.Input((length, 3)))
+            ours = stackable(theirs)
+            self.assertIsInstance(ours, SliceMaxPooling1D)
+            self.assertAllEqual(ours(inputs), theirs(inputs))
 
     def test_gradients_of_pooling_are_those_of_keras(self):
         inputs = tf.constant(images())
