@@ -76,7 +76,7 @@ stress: $(VENV)/installed-dev  ## repeat every fault a search must survive; ARGS
 	$(BIN)/python -m tests.stress $(ARGS)
 
 test: $(VENV)/installed-dev  ## run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 lint: $(VENV)/installed-dev  ## check style and formatting
 	$(BIN)/ruff check $(FOLDERS)
