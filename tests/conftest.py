@@ -48,10 +48,5 @@ def pytest_collection_finish():
 
 
 def pytest_collection_modifyitems(items):
-    """Leaves out what is no test, and puts those first that mostly wait for worker processes.
-
-    One process of pytest has them then, and those beside it use the cores.
-    """
-    # `tf.test.TestCase.test_session` is a helper that pytest takes for a test.
-    tests = [item for item in items if item.name != "test_session"]
-    items[:] = sorted(tests, key=lambda item: "workers" not in item.path.as_posix())
+    """`tf.test.TestCase.test_session` is a helper that pytest takes for a test."""
+    items[:] = [item for item in items if item.name != "test_session"]
