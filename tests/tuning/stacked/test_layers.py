@@ -7,7 +7,7 @@ from absl.testing import parameterized
 
 from layers import BatchNorm
 from tests.tuning.stacked.side_by_side import fit, orders, relative, stacked, train_both_ways
-from tuning.stacked import Data
+from tuning.stacked import Data, check_first_batch
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.trial_state import variable_of
 
@@ -170,10 +170,12 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(with_noise, augmented)
     def test_random_layers_are_checked_in_any_width_and_draw_as_alone_from_one_seed(self, maker):
         x, y = data_for(model_of(maker, 4))
-        narrow_and_wide = [model_of(maker, 4), model_of(maker, 8)]
-        self.assertIsNone(train_both_ways(narrow_and_wide, x, y).objection)
+        narrow_and_wide, data = [model_of(maker, 4), model_of(maker, 8)], Data(x, y)
+        mixed = stacked(narrow_and_wide, data)
+        skeletons = [place.skeleton for place in mixed._places]
+        self.assertIsNone(check_first_batch(mixed.program, narrow_and_wide, skeletons, 8, data))
         models, others = ([model_of(maker, 4, rate) for rate in (0.02, 0.01)] for _ in range(2))
-        stack, (order,), seed = stacked(models, Data(x, y)), orders(len(x), 1), 3
+        stack, (order,), seed = stacked(models, data), orders(len(x), 1), 3
         before = stack.states()
         stack.train_epoch(order, seed)
         for trial, (model, other) in enumerate(zip(models, others, strict=True)):
