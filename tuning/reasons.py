@@ -8,7 +8,7 @@ AROUND = re.compile(
     r"(?:Exception encountered when calling|Arguments received by|Detected at node|File \")"
 )
 """How paragraphs begin that say where something happened, and not what."""
-DECORATION = re.compile(r"\x1b\[[\d;]*m| ?\[Op:\w+\]$")
+DECORATION = re.compile(r"\x1b\[[\d;]*m| ?\[Op:\w+\]$", re.MULTILINE)
 
 
 def reason_of(text):
@@ -22,7 +22,7 @@ def reason_of(text):
     _, _, text = text.rpartition(TRACEBACK)
     lines = text.split("\n")
     first = next((n for n, line in enumerate(lines) if line[:1].strip()), 0)  # after the frames
-    paragraphs = [each.strip() for each in "\n".join(lines[first:]).split("\n\n")]
-    plain = [DECORATION.sub("", each) for each in paragraphs]
+    paragraphs = DECORATION.sub("", "\n".join(lines[first:])).split("\n\n")
+    plain = [each.strip() for each in paragraphs if each.strip()]
     telling = [each for each in plain if not each.endswith(":") and not AROUND.match(each)]
-    return DECORATION.sub("", (telling or plain)[0].partition("\n")[0])
+    return (telling or plain or [""])[0].partition("\n")[0]

@@ -79,6 +79,9 @@ class ReasonTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_sentence_stays_as_it_is(self, sentence):
         self.assertEqual(reason_of(sentence), sentence)
 
+    def test_blank_lines_say_nothing(self):
+        self.assertEqual(reason_of("\n\nin user code:\n\n\n\n    too wide\n\n"), "too wide")
+
     def test_what_says_nothing_but_where_is_better_than_nothing(self):
         self.assertEqual(reason_of("Graph execution error:"), "Graph execution error:")
 

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tuning.reasons import reason_of
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.place import Place
 
@@ -105,8 +106,7 @@ class Stack:
             if self.validation is not None:
                 self.evaluate(self.validation, steps=0)
         except Exception as error:  # whatever TensorFlow has against it
-            first = str(error).strip().partition("\n")[0]
-            raise NotStackable(f"it cannot be compiled: {first[:160]}") from error
+            raise NotStackable(f"it cannot be compiled: {reason_of(str(error))[:160]}") from error
 
     def evaluate(self, data, steps=None):
         """Evaluates every trial.

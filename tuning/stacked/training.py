@@ -5,6 +5,7 @@ import time
 import tensorflow as tf
 
 from tuning import training_state
+from tuning.reasons import reason_of
 from tuning.stacked.errors import NotStackable, failure
 from tuning.stacked.member import Snapshot
 from tuning.stacked.stack import Stack
@@ -59,7 +60,7 @@ class StackTraining:
                 if jit_compile:
                     program.took(time.monotonic() - began)
         except (NotStackable, ValueError) as reason:  # shapes, say, that were thought to be equal
-            return str(reason)
+            return reason_of(str(reason))
         return None
 
     def one_after_another(self):
