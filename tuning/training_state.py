@@ -10,6 +10,7 @@ import json
 import numpy as np
 
 from tuning.files import write_atomically
+from tuning.optimizer_state import variables_of
 
 
 def save(path, model, numbers, arrays=None):
@@ -23,7 +24,8 @@ def save(path, model, numbers, arrays=None):
         arrays: Further arrays, `{name: array}`, e.g. the best weights so far.
     """
     content = {f"model/{i}": np.asarray(v) for i, v in enumerate(model.variables)}
-    content |= {f"optimizer/{i}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)}
+    kept = variables_of(model.optimizer)
+    content |= {f"optimizer/{i}": np.asarray(v) for i, v in enumerate(kept)}
     content |= {f"array/{name}": value for name, value in (arrays or {}).items()}
     buffer = io.BytesIO()
     np.savez(buffer, numbers=np.array(json.dumps(numbers)), **content)
@@ -51,7 +53,7 @@ def load(path, model):
     except Exception as error:  # zipfile, numpy and json each raise their own
         raise ValueError(f"{path} must be a training state. Received: {error}.") from error
     _assign(path, "model", model.variables, content)
-    _assign(path, "optimizer", model.optimizer.variables, content)
+    _assign(path, "optimizer", variables_of(model.optimizer), content)
     arrays = {k.removeprefix("array/"): v for k, v in content.items() if k.startswith("array/")}
     return numbers, arrays
 

@@ -35,7 +35,7 @@ class TrainingStateTest(tf.test.TestCase, parameterized.TestCase):
         for _ in range(steps):
             model.train_on_batch(self.x, self.labels)
 
-    @parameterized.parameters("sgd", "rmsprop", "adam")
+    @parameterized.parameters("sgd", "rmsprop", "adam", "nadam")
     def test_going_on_from_a_saved_state_equals_never_having_stopped(self, optimizer):
         through, before, after = (built_model(optimizer=optimizer) for _ in range(3))
         self.train(through, 6)

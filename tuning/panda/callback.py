@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 
+from tuning.optimizer_state import variables_of
 from tuning.panda.advice import advise
 from tuning.panda.guard import Guard
 from tuning.panda.journal import ADVICE, GUARD, Entry, Journal
@@ -42,7 +43,7 @@ class Panda(keras.callbacks.Callback):
     @property
     def variables(self):
         """Everything that an update changes."""
-        return [*self.model.variables, *self.model.optimizer.variables]
+        return [*self.model.variables, *variables_of(self.model.optimizer)]
 
     @property
     def knobs(self):

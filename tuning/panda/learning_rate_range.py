@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tuning.optimizer_state import variables_of
 from tuning.panda.optimizer_numbers import copy_state, with_numbers
 from tuning.panda.passes import passes
 from tuning.panda.range_test import RangeTest
@@ -79,12 +80,12 @@ class _Program:
         self._optimizer.build(model.trainable_variables)
         if model.optimizer.built:
             copy_state(model.optimizer, self._optimizer)
-        self._first = [np.array(variable) for variable in self._optimizer.variables]
+        self._first = [np.array(variable) for variable in variables_of(self._optimizer)]
         self._run = tf.function(self._steps, autograph=False, jit_compile=model.jit_compile)
 
     def losses(self, rows, rates):
         """Trains once; the loss of each step."""
-        for variable, value in zip(self._optimizer.variables, self._first, strict=True):
+        for variable, value in zip(variables_of(self._optimizer), self._first, strict=True):
             variable.assign(value)
         rates = tf.constant(rates, self._optimizer.learning_rate.dtype)
         return self._run(tf.constant(rows), rates).numpy()

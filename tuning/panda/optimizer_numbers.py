@@ -4,6 +4,8 @@ import math
 
 import keras
 
+from tuning.optimizer_state import variables_of
+
 _SCALED = keras.optimizers.LossScaleOptimizer
 
 
@@ -49,4 +51,4 @@ def copy_state(optimizer, to):
 
 
 def _gathered(optimizer):
-    return [v for v in optimizer.variables if v.name != "learning_rate"]
+    return [v for v in variables_of(optimizer) if v.name != "learning_rate"]

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tuning.optimizer_state import variables_of
 from tuning.panda.live_numbers import LiveNumbers
 from tuning.stacked.data import Data
 
@@ -107,7 +108,7 @@ class Program:
     def variables(self):
         """Everything that a step changes, in an order that is the same in every process."""
         model = self.model
-        return [*model.variables, *model.optimizer.variables, *self.extra_variables]
+        return [*model.variables, *variables_of(model.optimizer), *self.extra_variables]
 
     @property
     def extra_variables(self):

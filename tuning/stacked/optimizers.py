@@ -1,23 +1,13 @@
-"""Keras's optimisers for stacked weights: element-wise updates, each trial with its own numbers.
-
-Keras's own updates assign to variables and cannot be vectorised on TensorFlow. These are the same
-formulas on tensors whose first axis counts the trials.
-"""
+"""Optimisers of stacked trials: one rule for all, each trial with its own numbers."""
 
 import dataclasses
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tuning.stacked.errors import NotStackable
+from tuning.stacked.updates import UPDATES, Step
 
-_NUMBERS = {
-    keras.optimizers.SGD: ("momentum",),
-    keras.optimizers.RMSprop: ("rho", "momentum", "epsilon"),
-    keras.optimizers.Adam: ("beta_1", "beta_2", "epsilon"),
-    keras.optimizers.AdamW: ("beta_1", "beta_2", "epsilon"),
-}
 _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")  # the order in which Keras looks
 
 
@@ -28,20 +18,35 @@ class Rule:
     kind: type
     """Keras's class."""
     options: frozenset
-    """Of `momentum`, `nesterov`, `centered`, `amsgrad`, `decay`."""
+    """`decay`, and those of its `Update`'s that are on."""
     clipping: str | None
     """`clipnorm`, `global_clipnorm`, `clipvalue` or None."""
 
     @property
+    def update(self):
+        """The `Update` of the kind."""
+        return UPDATES[self.kind]
+
+    @property
     def slots(self):
         """Names of Keras's lists of variables, one for each weight, that the optimiser keeps."""
-        if self.kind is keras.optimizers.SGD:
-            return ("momentums",) if "momentum" in self.options else ()
-        if self.kind is keras.optimizers.RMSprop:
-            named = {"momentum": "_momentums", "centered": "_average_gradients"}
-            return ("_velocities", *(named[o] for o in named if o in self.options))
-        hats = ("_velocity_hats",) if "amsgrad" in self.options else ()
-        return ("_momentums", "_velocities", *hats)
+        optional = self.update.options.items()
+        return (*self.update.slots, *(slot for o, slot in optional if slot and o in self.options))
+
+    def first_slots(self, optimizer, weights):
+        """What an optimiser of this rule keeps before its first step.
+
+        Args:
+            optimizer: Keras optimiser.
+            weights: Arrays.
+
+        Returns:
+            `{name: [array]}`, for each of `slots` arrays of the weights' shapes.
+        """
+        first = dict.fromkeys(self.slots, 0.0)
+        for slot, name in self.update.first_values.items():
+            first[slot] = np.float32(getattr(optimizer, name))  # as Keras's initialiser rounds it
+        return {slot: [np.full_like(w, value) for w in weights] for slot, value in first.items()}
 
 
 def rule_of(optimizer):
@@ -57,8 +62,8 @@ def rule_of(optimizer):
         NotStackable: If it does something that is not written for stacks.
     """
     kind = type(optimizer)
-    if kind not in _NUMBERS:
-        known = ", ".join(known.__name__ for known in _NUMBERS)
+    if kind not in UPDATES:
+        known = ", ".join(known.__name__ for known in UPDATES)
         raise NotStackable(f"the optimiser {kind.__name__} is none of {known}")
     for option in ("use_ema", "loss_scale_factor", "gradient_accumulation_steps"):
         if getattr(optimizer, option):
@@ -67,15 +72,11 @@ def rule_of(optimizer):
         optimizer, "_exclude_from_weight_decay_pattern", None
     ):
         raise NotStackable("the optimiser excludes weights from its decay")
-    options = {o for o in ("momentum", "nesterov", "centered", "amsgrad") if _has(optimizer, o)}
+    options = {option for option in UPDATES[kind].options if getattr(optimizer, option)}
     if optimizer.weight_decay is not None:
         options.add("decay")
     clipping = next((name for name in _CLIPPING if (getattr(optimizer, name) or 0) > 0), None)
     return Rule(kind, frozenset(options), clipping)
-
-
-def _has(optimizer, option):
-    return bool(getattr(optimizer, option, False))
 
 
 def numbers_of(optimizer):
@@ -87,16 +88,14 @@ def numbers_of(optimizer):
     Returns:
         `{name: float}`.
     """
-    numbers = {name: float(getattr(optimizer, name)) for name in _NUMBERS[type(optimizer)]}
+    update = UPDATES[type(optimizer)]
+    numbers = {name: float(getattr(optimizer, name)) for name in update.numbers}
     # In float32, 1 - 0.999 would be off by 1e-5: Keras subtracts Python's numbers.
     complements = [name for name in ("rho", "beta_1", "beta_2") if name in numbers]
     numbers |= {f"one_minus_{name}": 1 - numbers[name] for name in complements}
     bound = next((getattr(optimizer, n) for n in _CLIPPING if getattr(optimizer, n)), 0.0)
     numbers |= {"decay": float(optimizer.weight_decay or 0), "clip": float(bound)}
-    # These Keras takes through float32 even for float64 weights.
-    through_float32 = {"beta_1", "beta_2", "decay"}
-    if isinstance(optimizer, keras.optimizers.SGD):
-        through_float32.add("momentum")
+    through_float32 = {*update.in_float32, "decay"}
     return {k: float(np.float32(v)) if k in through_float32 else v for k, v in numbers.items()}
 
 
@@ -117,10 +116,11 @@ def apply(rule, numbers, learning_rate, iterations, weights, gradients, slots, s
         `(weights, slots)` after the step.
 
     Raises:
-        NotStackable: If gradients are clipped of which Keras clips each row.
+        NotStackable: If there are squares, and Keras clips or updates each row by itself.
     """
-    if squares and rule.clipping:
-        raise NotStackable(f"{rule.clipping} of an embedding's gradient is not written for stacks")
+    if squares and (rule.clipping or not rule.update.takes_rows):
+        what = rule.clipping or rule.kind.__name__
+        raise NotStackable(f"{what} of an embedding's gradient is not written for stacks")
     squares = squares or {}
     moving = [i for i, gradient in enumerate(gradients) if gradient is not None]
     clipped = _clip(rule, numbers, [gradients[i] for i in moving])
@@ -162,52 +162,18 @@ def _sum_of_squares(gradient):
 
 
 def _update(rule, numbers, learning_rate, iterations, weight, gradient, square, slots):
-    n = {name: _along(number, weight) for name, number in numbers.items()}
-    rate = _along(learning_rate, weight)
+    step = Step(
+        options=rule.options,
+        numbers={name: _along(number, weight) for name, number in numbers.items()},
+        rate=_along(learning_rate, weight),
+        count=_along(iterations + 1, weight),
+        square=tf.square(gradient) if square is None else square,
+    )
     if "decay" in rule.options:
-        weight = weight - weight * n["decay"] * rate
-    if rule.kind is keras.optimizers.SGD:
-        return _sgd(rule, n, rate, weight, gradient, slots)
-    square = tf.square(gradient) if square is None else square
-    if rule.kind is keras.optimizers.RMSprop:
-        return _rmsprop(rule, n, rate, weight, gradient, square, slots)
-    return _adam(rule, n, rate, _along(iterations + 1, weight), weight, gradient, square, slots)
+        weight = weight - weight * step.numbers["decay"] * step.rate
+    return rule.update.formula(step, weight, gradient, slots)
 
 
 def _along(number, weight):
     """Shapes one number for each trial so that it broadcasts to `weight`."""
     return tf.cast(tf.reshape(number, [-1] + [1] * (weight.shape.rank - 1)), weight.dtype)
-
-
-def _sgd(rule, n, rate, weight, gradient, slots):
-    if not slots:
-        return weight - gradient * rate, {}
-    momentum = slots["momentums"] * n["momentum"] - gradient * rate
-    step = momentum * n["momentum"] - gradient * rate if "nesterov" in rule.options else momentum
-    return weight + step, {"momentums": momentum}
-
-
-def _rmsprop(rule, n, rate, weight, gradient, square, slots):
-    velocity = n["rho"] * slots["_velocities"] + n["one_minus_rho"] * square
-    slots = slots | {"_velocities": velocity}
-    denominator = velocity + n["epsilon"]
-    if "centered" in rule.options:
-        average = n["rho"] * slots["_average_gradients"] + n["one_minus_rho"] * gradient
-        slots["_average_gradients"] = average
-        denominator = velocity - tf.square(average) + n["epsilon"]
-    step = rate * gradient / tf.sqrt(denominator)
-    if "momentum" in rule.options:
-        step = slots["_momentums"] = n["momentum"] * slots["_momentums"] + step
-    return weight - step, slots
-
-
-def _adam(rule, n, rate, step, weight, gradient, square, slots):
-    alpha = rate * tf.sqrt(1 - tf.pow(n["beta_2"], step)) / (1 - tf.pow(n["beta_1"], step))
-    momentum, velocity = slots["_momentums"], slots["_velocities"]
-    momentum += (gradient - momentum) * n["one_minus_beta_1"]
-    velocity += (square - velocity) * n["one_minus_beta_2"]
-    slots = slots | {"_momentums": momentum, "_velocities": velocity}
-    if "amsgrad" in rule.options:
-        velocity = tf.maximum(slots["_velocity_hats"], velocity)
-        slots["_velocity_hats"] = velocity
-    return weight - momentum * alpha / (tf.sqrt(velocity) + n["epsilon"]), slots

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from tuning.stacked.lazy_variables import initial_value
+from tuning.stacked.updates import catch_up
 
 
 @dataclasses.dataclass
@@ -37,7 +38,7 @@ def read_state(model, skeleton, template, rule):
     others = [_other(skeleton, entry) for entry in template.others]
     optimizer = model.optimizer
     if not optimizer.built:
-        slots = {name: [np.zeros_like(weight) for weight in weights] for name in rule.slots}
+        slots = rule.first_slots(optimizer, weights)
         return TrialState(weights, others, slots, int(initial_value(optimizer.iterations)))
     slots = {
         name: [np.asarray(variable) for variable in _slot(optimizer, name, skeleton, template)]
@@ -68,6 +69,7 @@ def write_state(state, model, skeleton, template):
         for variable, value in zip(slots, values, strict=True):
             variable.assign(value)
     model.optimizer.iterations.assign(state.iterations)
+    catch_up(model.optimizer)
 
 
 def variable_of(skeleton, entry):

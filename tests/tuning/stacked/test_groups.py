@@ -129,7 +129,7 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
             "a OwnStep is neither Functional nor Sequential": own_step,
             "a Subclassed is neither": subclassed,
             "run eagerly": model_of(run_eagerly=True),
-            "optimiser Lion": model_of(optimizer="lion"),
+            "optimiser Adafactor": model_of(optimizer="adafactor"),
             "its layers cannot be traced": model_of(L.Layer()),
             "no trainable weights": model_of(head=L.Activation("softmax")),
             "does not know the step": model_of(optimizer=keras.optimizers.SGD(lambda: 0.1)),

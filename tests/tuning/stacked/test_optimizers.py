@@ -11,7 +11,10 @@ from tuning.stacked.optimizers import apply, numbers_of, rule_of
 from tuning.stacked.schedules import LearningRates
 
 SGD, RMSprop = keras.optimizers.SGD, keras.optimizers.RMSprop
-Adam, AdamW = keras.optimizers.Adam, keras.optimizers.AdamW
+Adam, AdamW, Nadam = keras.optimizers.Adam, keras.optimizers.AdamW, keras.optimizers.Nadam
+Adagrad, Adadelta = keras.optimizers.Adagrad, keras.optimizers.Adadelta
+Adamax, Lamb = keras.optimizers.Adamax, keras.optimizers.Lamb
+Lion, Ftrl = keras.optimizers.Lion, keras.optimizers.Ftrl
 SHAPES = (4, 3), (3,)
 STEPS = 5
 # Each with what it would be without the feature, two trials of different numbers.
@@ -29,6 +32,31 @@ CASES = {
     "adam": (Adam, [{"beta_1": 0.8}, {"beta_2": 0.9, "epsilon": 1e-2}], None),
     "amsgrad": (Adam, [{"amsgrad": True, "beta_2": b} for b in (0.5, 0.6)], {"amsgrad": False}),
     "adamw": (AdamW, [{"weight_decay": 0.1}, {"weight_decay": 0.3}], {"weight_decay": 0.0}),
+    "nadam": (Nadam, [{"beta_1": 0.8}, {"beta_2": 0.9, "epsilon": 1e-2}], None),
+    "lamb": (Lamb, [{"beta_1": 0.8}, {"beta_2": 0.9, "epsilon": 1e-2}], None),
+    "adamax": (Adamax, [{"beta_1": 0.8}, {"beta_2": 0.9, "epsilon": 1e-2}], None),
+    "adagrad": (
+        Adagrad,
+        [{"initial_accumulator_value": 0.5}, {"epsilon": 1e-2}],
+        {"initial_accumulator_value": 0.0},
+    ),
+    "adadelta": (Adadelta, [{"rho": 0.5}, {"learning_rate": 1.0, "epsilon": 1e-2}], None),
+    "lion": (Lion, [{"beta_1": 0.5}, {"beta_2": 0.5}], None),
+    "ftrl": (
+        Ftrl,
+        [
+            {"learning_rate": 0.5, "l1_regularization_strength": 0.5, "beta": 0.1},
+            {
+                "learning_rate": 1.0,
+                "learning_rate_power": -0.8,
+                "l2_regularization_strength": 0.2,
+                "l2_shrinkage_regularization_strength": 0.3,
+                "initial_accumulator_value": 1.0,
+            },
+        ],
+        {"l1_regularization_strength": 0.0},
+    ),
+    "lion decay": (Lion, [{"weight_decay": d} for d in (3.0, 5.0)], {"weight_decay": None}),
     "decay": (SGD, [{"weight_decay": 0.1}, {"weight_decay": 0.3}], {"weight_decay": None}),
     "clipnorm": (SGD, [{"clipnorm": 0.5}, {"clipnorm": 2.0}], {"clipnorm": None}),
     "clipvalue": (SGD, [{"clipvalue": 0.1}, {"clipvalue": 0.9}], {"clipvalue": None}),
@@ -72,7 +100,8 @@ def stacked_ends(optimizers, dtype):
     numbers = {name: tf.constant([n[name] for n in numbers], dtype) for name in numbers[0]}
     rates = np.stack([LearningRates(optimizer).at(0, STEPS) for optimizer in optimizers], 1)
     weights = [tf.stack(w) for w in zip(*drawn(len(optimizers), dtype, 0), strict=True)]
-    slots = {name: [tf.zeros_like(weight) for weight in weights] for name in rule.slots}
+    slots = [rule.first_slots(optimizer, drawn(1, dtype, 0)[0]) for optimizer in optimizers]
+    slots = tf.nest.map_structure(lambda *own: tf.stack(own), *slots)
     for step in range(STEPS):
         gradients = zip(*drawn(len(optimizers), dtype, 1 + step), strict=True)
         gradients = [tf.stack(gradient) for gradient in gradients]
@@ -121,7 +150,7 @@ class OptimizersTest(tf.test.TestCase, parameterized.TestCase):
         self.assertNotAllClose(weights[1], ones[1])
 
     @parameterized.parameters(
-        (keras.optimizers.Lion(), "the optimiser Lion is none of SGD"),
+        (keras.optimizers.Adafactor(), "the optimiser Adafactor is none of SGD"),
         (SGD(use_ema=True), "use_ema"),
         (SGD(gradient_accumulation_steps=2), "gradient_accumulation_steps"),
         (SGD(loss_scale_factor=2.0), "loss_scale_factor"),
@@ -135,6 +164,15 @@ class OptimizersTest(tf.test.TestCase, parameterized.TestCase):
         optimizer.exclude_from_weight_decay(var_names=["bias"])
         with self.assertRaisesRegex(NotStackable, "excludes weights"):
             rule_of(optimizer)
+
+    def test_a_row_of_an_embedding_is_refused_where_keras_treats_it_in_another_way(self):
+        optimizer = Adamax()
+        numbers = {name: tf.constant([n]) for name, n in numbers_of(optimizer).items()}
+        ones, rule = [tf.ones((1, 2, 3))], rule_of(optimizer)
+        given = tf.constant([0.1]), tf.constant([0]), ones, ones, {"_m": ones, "_u": ones}
+        apply(rule, numbers, *given, squares={})
+        with self.assertRaisesRegex(NotStackable, "Adamax of an embedding's gradient"):
+            apply(rule, numbers, *given, squares={0: ones[0]})
 
     def test_rules_differ_where_more_than_numbers_does(self):
         rules = {rule_of(kind(**s[0])) for kind, s, _ in CASES.values()}

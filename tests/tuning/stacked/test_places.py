@@ -8,6 +8,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tests.tuning.stacked.side_by_side import examples, fit, orders, relative, stacked
+from tuning.optimizer_state import variables_of
 from tuning.stacked import Data, Grouping, Stack
 
 
@@ -98,7 +99,7 @@ class PlacesTest(tf.test.TestCase, parameterized.TestCase):
             for ours, theirs in zip(leaves(state), leaves(expected), strict=True):
                 self.assertAllEqual(ours, theirs)
 
-    @parameterized.parameters(keras.optimizers.Adam, momentum)
+    @parameterized.parameters(keras.optimizers.Adam, momentum, keras.optimizers.Nadam)
     def test_fit_goes_on_from_what_is_written_back(self, optimizer):
         model, through = model_of(5, optimizer=optimizer), model_of(5, optimizer=optimizer)
         through.set_weights(model.get_weights())
@@ -110,7 +111,7 @@ class PlacesTest(tf.test.TestCase, parameterized.TestCase):
         fit(model, self.x, self.y, self.orders[2:])
         fit(through, self.x, self.y, self.orders)
         self.assertLess(relative(model.get_weights(), through.get_weights(), before), 1e-4)
-        optimizers = model.optimizer.variables, through.optimizer.variables
+        optimizers = variables_of(model.optimizer), variables_of(through.optimizer)
         for ours, theirs in zip(*optimizers, strict=True):
             self.assertAllClose(ours, theirs, rtol=1e-3, atol=1e-5)
 
