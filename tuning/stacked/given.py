@@ -7,7 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras.src.trainers.data_adapters import data_adapter_utils
-from keras.src.trainers.data_adapters.array_slicing import train_validation_split
+from keras.src.trainers.data_adapters.array_slicing import (
+    convert_to_sliceable,
+    train_validation_split,
+)
 
 from tuning.stacked.data import Data
 from tuning.stacked.errors import NotStackable
@@ -99,19 +102,16 @@ def _streams(given):
 def _as_data(validation):
     if isinstance(validation, tf.data.Dataset):
         return Stream(validation)
-    if not isinstance(validation, tuple | list) or not all(
-        array is None or _is_array(array) for array in tf.nest.flatten(validation)
-    ):
+    if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
         raise NotStackable("search was given validation_data that are no arrays and no data set")
-    return Data(*validation)
+    return Data(*(_arrays("validation_data", array) for array in validation if array is not None))
 
 
 def _split(given):
     """Training part and validation part, each `(x, y, sample_weight)`, as `fit` divides them."""
-    x, y, weights = given["x"], given.get("y"), given.get("sample_weight")
-    for name, value in (("x", x), ("y", y)):
-        if not all(_is_array(array) for array in tf.nest.flatten(value)):
-            raise NotStackable(f"search was given {name} that is no array")
+    x, y = (_arrays(name, given.get(name)) for name in ("x", "y"))
+    weights = given.get("sample_weight")
+    weights = None if weights is None else _arrays("sample_weight", weights)
     if given.get("class_weight") is not None:
         if weights is not None or len(tf.nest.flatten(y)) > 1:
             raise NotStackable("search was given class_weight beside sample_weight or many outputs")
@@ -125,5 +125,14 @@ def _split(given):
     return (x, y, weights), None
 
 
-def _is_array(value):
-    return isinstance(value, np.ndarray) or tf.is_tensor(value)
+def _arrays(name, value):
+    """A nest of what `fit` takes for arrays (a pandas table, say) as arrays."""
+    try:
+        arrays = convert_to_sliceable(value, target_backend="tensorflow")
+    except ValueError:  # none at all
+        arrays = None
+    if not all(
+        isinstance(a, np.ndarray | tf.Tensor | tf.Variable) for a in tf.nest.flatten(arrays)
+    ):
+        raise NotStackable(f"search was given {name} that is no array")
+    return arrays

@@ -2,11 +2,14 @@
 
 import dataclasses
 import functools
+import hashlib
 import json
 
 import keras
 
 WIDTHS = ("units", "filters")  # how Keras's layers call the number of channels they make
+LOOKUPS = keras.layers.StringLookup, keras.layers.IntegerLookup, keras.layers.TextVectorization
+"""Layers whose vocabulary is no variable, nor in the configuration of one that was adapted."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,6 +36,8 @@ class Node:
         config = {key: value for key, value in config.items() if key not in WIDTHS}
         if isinstance(self.operation, keras.layers.Lambda):
             config["function"] = _described(self.operation.function)
+        if isinstance(self.operation, LOOKUPS):
+            config["vocabulary"] = _vocabulary_of(self.operation)
         return json.dumps(_without_beginnings(config), sort_keys=True, default=repr)
 
 
@@ -78,6 +83,14 @@ def _described(function):
     if code is None or function.__closure__ or function.__defaults__ or function.__kwdefaults__:
         return f"function {id(function)}"
     return repr((code.co_code, code.co_consts, code.co_names, function.__module__))
+
+
+def _vocabulary_of(layer):
+    """What a layer looks terms up in, and their weights, as text."""
+    lookup = getattr(layer, "_lookup_layer", layer)
+    weights = getattr(lookup, "idf_weights_const", None)
+    terms = repr((layer.get_vocabulary(), None if weights is None else weights.numpy().tolist()))
+    return hashlib.sha256(terms.encode()).hexdigest()
 
 
 def _without_beginnings(config):

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from tuning.stacked.graph import function_of
+from tuning.stacked.graph import LOOKUPS, function_of
 from tuning.stacked.randomness import undisturbed_seeds
 from tuning.stacked.stackable_layers import RateDropout, stackable
 
@@ -60,8 +60,8 @@ class Template:
         self.others = [self._entries[id(v)] for v in self.model.non_trainable_variables]
 
     def _clone(self, operation):
-        clone = operation
-        if isinstance(operation, keras.layers.Layer):
+        clone = operation  # a lookup has no weights, and is the same in all trials
+        if isinstance(operation, keras.layers.Layer) and not isinstance(operation, LOOKUPS):
             place = [node.operation for node in self._skeleton.nodes].index(operation)
             changes = {}
             if place in self.widths:

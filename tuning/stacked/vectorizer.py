@@ -77,7 +77,15 @@ def _in_top_k(conversion):
     return pfor.wrap(tf.reshape(rows, tf.shape(targets)), True)
 
 
-_RULES = {"Bitcast": _bitcast, "InTopKV2": _in_top_k}
+def _look_up(conversion):
+    """Works element by element; Keras's lookups of strings and integers have it."""
+    keys = conversion.input(1)
+    table, default = conversion.unstacked_input(0), conversion.unstacked_input(2)
+    found = tf.raw_ops.LookupTableFindV2(table_handle=table, keys=keys.t, default_value=default)
+    return pfor.wrap(found, keys.is_stacked)
+
+
+_RULES = {"Bitcast": _bitcast, "InTopKV2": _in_top_k, "LookupTableFindV2": _look_up}
 
 
 def teach():

@@ -1,5 +1,7 @@
 """Each layer that stacks trains in a stack as it does alone, padded where widths differ."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,6 +11,8 @@ from layers import BatchNorm
 from tests.tuning.stacked.side_by_side import fit, orders, relative, stacked, train_both_ways
 from tuning.stacked import Data, check_first_batch
 from tuning.stacked.errors import NotStackable
+from tuning.stacked.skeleton import Skeleton
+from tuning.stacked.treatments import Treatments
 from tuning.stacked.trial_state import variable_of
 
 L = keras.layers
@@ -103,6 +107,27 @@ def embedded(width):
     return inputs, L.Dense(width)(L.GlobalAveragePooling1D()(L.Embedding(20, 5)(inputs)))
 
 
+def looked_up(width, vocabulary=range(8)):
+    inputs = keras.Input((6,), dtype="int32")
+    terms = L.IntegerLookup(output_mode="multi_hot")
+    terms.adapt(np.array(vocabulary))
+    return inputs, L.Dense(width, activation="tanh")(terms(inputs))
+
+
+def read_as_text(width, words=("good", "bad", "so")):
+    inputs = keras.Input((), dtype="string")
+    terms = L.TextVectorization(9, output_sequence_length=4)
+    terms.adapt(np.array(words))
+    return inputs, L.Dense(width)(L.GlobalAveragePooling1D()(L.Embedding(9, 5)(terms(inputs))))
+
+
+def weighted_terms(width):
+    inputs = keras.Input((), dtype="string")
+    terms = L.TextVectorization(9, output_mode="tf_idf")
+    terms.adapt(np.array(["good film", "bad film", "film"]))
+    return inputs, L.Dense(width)(terms(inputs))
+
+
 def normalised(width):
     inputs = keras.Input((6,))
     own = L.Normalization()
@@ -132,17 +157,20 @@ MAKERS = (
 )
 
 
-def model_of(maker, width, rate=0.02, optimizer=None):
+def model_of(maker, width, rate=0.02, optimizer=None, jit_compile=True):
     inputs, a = maker(width)
     model = keras.Model(inputs, L.Dense(3, activation="softmax")(a))
     optimizer = optimizer or keras.optimizers.SGD(rate, 0.9)
-    model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=True)
+    model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=jit_compile)
     return model
 
 
 def data_for(model, n=40):
     draw = np.random.default_rng(1)
     shape, dtype = (n, *model.input_shape[1:]), model.inputs[0].dtype
+    if dtype == "string":
+        texts = np.array(["good film", "bad", "so so film", ""], object)
+        return texts[draw.integers(0, 4, shape)], draw.integers(0, 3, n)
     x = draw.integers(0, 20, shape) if dtype == "int32" else draw.normal(size=shape)
     x = x.astype(dtype)
     return x, draw.integers(0, 3, n)
@@ -159,6 +187,24 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllLess(outcome.averages, 1e-4)
         for trial, history in enumerate(outcome.histories):
             self.assertAllClose(outcome.logs[0]["loss"][trial], history["loss"][0], rtol=1e-5)
+
+    @parameterized.parameters(looked_up, read_as_text, weighted_terms)
+    def test_vocabularies_are_looked_up_as_alone(self, maker):
+        models = [model_of(maker, width, jit_compile=False) for width in (4, 7)]
+        x, y = data_for(models[0])
+        outcome = train_both_ways(models, x, y, jit_compile=False)
+        self.assertIsNone(outcome.objection)
+        self.assertAllLess(outcome.differences, 1e-4)
+
+    def test_models_of_other_vocabularies_are_other_models(self):
+        makers = [
+            *(looked_up, functools.partial(looked_up, vocabulary=range(1, 9))),
+            *(read_as_text, functools.partial(read_as_text, words=("good", "bad", "to"))),
+        ]
+        models = [model_of(maker, 4, jit_compile=False) for maker in (*makers, read_as_text)]
+        *keys, again = [Skeleton(model, Treatments()).key for model in models]
+        self.assertLen(set(keys), 4)
+        self.assertIn(again, keys)
 
     @parameterized.parameters(convolutions, our_batch_norm)
     def test_a_stack_of_one(self, maker):
@@ -187,7 +233,11 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
                 fit(each, x, y, [order])
                 bound(relative(ours, each.get_weights(), first), 1e-4)
 
-    @parameterized.parameters(keras.optimizers.Adam, keras.optimizers.RMSprop)
+    @parameterized.parameters(
+        *(keras.optimizers.Adam, keras.optimizers.RMSprop, keras.optimizers.Nadam),
+        *(keras.optimizers.Lamb, keras.optimizers.Adagrad, keras.optimizers.Lion),
+        keras.optimizers.Ftrl,
+    )
     def test_an_embedding_moves_as_alone_by_squares_of_each_of_its_gradients(self, kind):
         models = [model_of(embedded, 4, optimizer=kind(rate)) for rate in (0.02, 0.01)]
         outcome = train_both_ways(models, *data_for(models[0]))
