@@ -8,6 +8,7 @@ import itertools
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common.backend_utils import compute_conv_transpose_padding_args_for_jax
 
 
 class RateDropout(keras.layers.Layer):
@@ -72,6 +73,108 @@ class MatmulConv2D(_MatmulConvolution, keras.layers.Conv2D):
     """Convolution along two axes."""
 
 
+class MatmulConv3D(_MatmulConvolution, keras.layers.Conv3D):
+    """Convolution along three axes."""
+
+
+class _ProductDepthwise:
+    """Convolution of each channel by itself, as a sum of products with strided slices."""
+
+    def call(self, inputs):
+        """The convolution, with bias and activation."""
+        return _activated(self, self._depthwise(inputs, self.kernel))
+
+    def _depthwise(self, inputs, kernel):
+        windows = _windows(
+            inputs, self.kernel_size, self.strides, self.dilation_rate, self.padding, 0
+        )
+        kernels = tf.reshape(kernel, [-1, *kernel.shape[-2:]])
+        products = [
+            window[..., tf.newaxis] * kernels[place] for place, window in enumerate(windows)
+        ]
+        outputs = tf.add_n(products)
+        return tf.reshape(outputs, [-1, *outputs.shape[1:-2], kernel.shape[-2] * kernel.shape[-1]])
+
+
+class ProductDepthwiseConv1D(_ProductDepthwise, keras.layers.DepthwiseConv1D):
+    """Convolution of each channel along one axis."""
+
+
+class ProductDepthwiseConv2D(_ProductDepthwise, keras.layers.DepthwiseConv2D):
+    """Convolution of each channel along two axes."""
+
+
+class _MatmulSeparable(_ProductDepthwise):
+    """Convolution of each channel by itself, then one matrix product."""
+
+    def call(self, inputs):
+        """The convolution, with bias and activation."""
+        outputs = self._depthwise(inputs, self.depthwise_kernel)
+        pointwise = tf.convert_to_tensor(self.pointwise_kernel)
+        outputs = tf.matmul(outputs, tf.reshape(pointwise, [-1, pointwise.shape[-1]]))
+        return _activated(self, outputs)
+
+
+class MatmulSeparableConv1D(_MatmulSeparable, keras.layers.SeparableConv1D):
+    """Separable convolution along one axis."""
+
+
+class MatmulSeparableConv2D(_MatmulSeparable, keras.layers.SeparableConv2D):
+    """Separable convolution along two axes."""
+
+
+class _MatmulTransposed:
+    """Transposed convolution: a convolution of the inputs with zeros between them."""
+
+    def call(self, inputs):
+        """The transposed convolution, with bias and activation."""
+        kernel = tf.convert_to_tensor(self.kernel)
+        axes = len(self.kernel_size)
+        margins = compute_conv_transpose_padding_args_for_jax(
+            inputs.shape,
+            kernel.shape,
+            self.strides,
+            self.padding,
+            self.output_padding,
+            self.dilation_rate,
+        )
+        inputs = tf.pad(_with_zeros_between(inputs, self.strides), [[0, 0], *margins, [0, 0]])
+        ones = [1] * axes
+        windows = _windows(inputs, self.kernel_size, ones, self.dilation_rate, "valid", 0)
+        patches = tf.concat(list(windows), axis=-1)
+        kernel = tf.linalg.matrix_transpose(tf.reverse(kernel, range(axes)))
+        return _activated(self, tf.matmul(patches, tf.reshape(kernel, [-1, kernel.shape[-1]])))
+
+
+class MatmulConv1DTranspose(_MatmulTransposed, keras.layers.Conv1DTranspose):
+    """Transposed convolution along one axis."""
+
+
+class MatmulConv2DTranspose(_MatmulTransposed, keras.layers.Conv2DTranspose):
+    """Transposed convolution along two axes."""
+
+
+class MatmulConv3DTranspose(_MatmulTransposed, keras.layers.Conv3DTranspose):
+    """Transposed convolution along three axes."""
+
+
+def _activated(layer, outputs):
+    outputs = outputs + layer.bias if layer.use_bias else outputs
+    return outputs if layer.activation is None else layer.activation(outputs)
+
+
+def _with_zeros_between(inputs, strides):
+    """Inputs at every so manieth place along each axis, zeros at the others."""
+    for axis, stride in enumerate(strides, 1):
+        shape = inputs.shape
+        margins = [[0, 0]] * (axis + 1) + [[0, stride - 1]] + [[0, 0]] * (len(shape) - axis - 1)
+        spread = tf.pad(tf.expand_dims(inputs, axis + 1), margins)
+        spread = tf.reshape(spread, [-1, *shape[1:axis], shape[axis] * stride, *shape[axis + 1 :]])
+        last = (shape[axis] - 1) * stride + 1
+        inputs = spread[(slice(None),) * axis + (slice(0, last),)]
+    return inputs
+
+
 class _SliceMaxPooling:
     """Max pooling as the largest of slices."""
 
@@ -95,12 +198,21 @@ class SliceMaxPooling2D(_SliceMaxPooling, keras.layers.MaxPooling2D):
     """Max pooling along two axes."""
 
 
+class SliceMaxPooling3D(_SliceMaxPooling, keras.layers.MaxPooling3D):
+    """Max pooling along three axes."""
+
+
 _BY_WINDOWS = {
-    keras.layers.Conv1D: MatmulConv1D,
-    keras.layers.Conv2D: MatmulConv2D,
-    keras.layers.MaxPooling1D: SliceMaxPooling1D,
-    keras.layers.MaxPooling2D: SliceMaxPooling2D,
+    ours.__bases__[1]: ours
+    for ours in (
+        *(MatmulConv1D, MatmulConv2D, MatmulConv3D),
+        *(ProductDepthwiseConv1D, ProductDepthwiseConv2D),
+        *(MatmulSeparableConv1D, MatmulSeparableConv2D),
+        *(MatmulConv1DTranspose, MatmulConv2DTranspose, MatmulConv3DTranspose),
+        *(SliceMaxPooling1D, SliceMaxPooling2D, SliceMaxPooling3D),
+    )
 }
+"""Of each of Keras's layers, the one that stands for it."""
 
 
 def _windows(inputs, sizes, strides, dilations, padding, filler):

@@ -89,6 +89,13 @@ def along_time(width):
     return inputs, L.GlobalMaxPooling1D()(L.Conv1D(12 - width, 2, padding="causal")(a))
 
 
+def apart_and_transposed(width):
+    inputs = keras.Input((5, 6, 2))
+    a = L.Conv2DTranspose(3, 3, strides=2, activation="relu")(inputs)
+    a = L.SeparableConv2D(4, 3, padding="same", activation="tanh")(L.DepthwiseConv2D(2)(a))
+    return inputs, L.GlobalAveragePooling2D()(L.Conv2D(width, 2)(a))
+
+
 def with_noise(width):
     inputs = keras.Input((6, 4))
     a = L.SpatialDropout1D(0.3)(L.Dense(width, activation="tanh")(inputs))
@@ -151,6 +158,7 @@ MAKERS = (
     convolutions,
     pooled,
     along_time,
+    apart_and_transposed,
     embedded,
     normalised,
     function,

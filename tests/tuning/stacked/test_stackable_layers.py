@@ -1,5 +1,7 @@
 """The template's own layers compute what Keras's do."""
 
+import itertools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -13,6 +15,7 @@ from tuning.stacked.stackable_layers import (
     RateDropout,
     SliceMaxPooling1D,
     SliceMaxPooling2D,
+    SliceMaxPooling3D,
     stackable,
 )
 
@@ -24,7 +27,7 @@ def images(size=(9, 8)):
 
 
 def built(layer, inputs):
-    layer(inputs)
+    layer(keras.Input(inputs.shape[1:]))
     return layer
 
 
@@ -77,6 +80,44 @@ class WindowsTest(tf.test.TestCase, parameterized.TestCase):
             ours = stackable(theirs)
             self.assertIsInstance(ours, SliceMaxPooling1D)
             self.assertAllEqual(ours(inputs), theirs(inputs))
+
+    @parameterized.product(
+        padding=("valid", "same"),
+        strides_and_dilation=((1, 1), (2, 1), (3, 1), (1, 2)),
+        axes=(1, 2, 3),
+    )
+    def test_other_convolutions_too(self, padding, strides_and_dilation, axes):
+        strides, dilation = strides_and_dilation
+        inputs = tf.constant(images((8, 7, 6)[:axes]))
+        how = {"strides": strides, "padding": padding, "activation": "tanh"}
+        kinds = [(name, {"filters": 4}) for name in ("Conv{}D", "Conv{}DTranspose")]
+        if axes < 3:
+            kinds += [("DepthwiseConv{}D", {"depth_multiplier": m}) for m in (1, 2)]
+            kinds.append(("SeparableConv{}D", {"filters": 4, "depth_multiplier": 2}))
+        for (name, own), size in itertools.product(kinds, (2, 3)):
+            own = own | how | {"kernel_size": size, "dilation_rate": dilation}
+            theirs = built(getattr(L, name.format(axes))(**own), inputs)
+            ours = built(stackable(theirs), inputs)
+            self.assertIsNot(type(ours), type(theirs))
+            for weight in theirs.trainable_variables:
+                weight.assign(tf.random.stateless_normal(weight.shape, (1, 2)))  # biases as well
+            ours.set_weights(theirs.get_weights())
+            self.assertAllClose(ours(inputs), theirs(inputs), rtol=1e-5, atol=1e-5)
+
+    def test_a_transposed_convolution_may_be_told_its_size(self):
+        inputs = tf.constant(images())
+        theirs = L.Conv2DTranspose(4, 3, 3, output_padding=(1, 2))
+        theirs = built(theirs, inputs)
+        ours = built(stackable(theirs), inputs)
+        ours.set_weights(theirs.get_weights())
+        self.assertAllClose(ours(inputs), theirs(inputs), rtol=1e-5, atol=1e-5)
+
+    @parameterized.parameters("valid", "same")
+    def test_pooling_along_three_axes_is_that_of_keras(self, padding):
+        inputs = tf.constant(images((5, 6, 7)))
+        theirs = built(L.MaxPooling3D((2, 3, 1), 2, padding), inputs)
+        self.assertIsInstance(stackable(theirs), SliceMaxPooling3D)
+        self.assertAllEqual(stackable(theirs)(inputs), theirs(inputs))
 
     def test_gradients_of_pooling_are_those_of_keras(self):
         inputs = tf.constant(images())
