@@ -5,6 +5,7 @@ import math
 
 import keras
 import keras_tuner
+import numpy as np
 
 from tuning import training_state
 
@@ -37,8 +38,9 @@ class Execution(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Ends a training that diverged or is hopeless; keeps the weights of the best epoch."""
-        self.curve.append(dict(logs or {}))
-        if has_diverged(logs or {}):
+        logs = as_numbers(logs or {})
+        self.curve.append(logs)
+        if has_diverged(logs):
             self.model.stop_training = True
             return
         score = self.objective.get_value(logs) if self.objective.has_value(logs) else math.nan
@@ -57,6 +59,15 @@ class Execution(keras.callbacks.Callback):
         """Writes the weights of the best epoch."""
         self.model.set_weights(self.best_weights)
         self.model.save_weights(path)
+
+
+def as_numbers(logs):
+    """An epoch's metrics as `{name: number}`; of one with a value for each class, their mean.
+
+    Args:
+        logs: `{name: number or array}`.
+    """
+    return {name: float(np.mean(value)) for name, value in logs.items()}
 
 
 def has_diverged(metrics):

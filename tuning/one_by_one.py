@@ -15,7 +15,7 @@ from keras_tuner.src.engine import tuner_utils
 from tuning import files, identity
 from tuning.checkpoints import BestFew, States
 from tuning.dashboard import TrialRows
-from tuning.execution import Execution, best_epoch
+from tuning.execution import Execution, as_numbers, best_epoch
 from tuning.garbage import frozen_heap
 from tuning.oracles import Persistent
 from tuning.reasons import reason_of
@@ -206,8 +206,11 @@ class OneByOneTuner(keras_tuner.Tuner):
         That is metrics and epoch of its best, or what `fit` has returned if that is no history.
         """
         values = own_values(trial.hyperparameters)
-        if "batch_size" in values:
-            kwargs.setdefault("batch_size", values["batch_size"])
+        if "batch_size" in values:  # whatever `search` was given
+            if len(args) > 2:
+                args = (*args[:2], values["batch_size"], *args[3:])
+            else:
+                kwargs["batch_size"] = values["batch_size"]
         wanted = trial.hyperparameters.values
         if "tuner/epochs" in wanted:
             kwargs["epochs"] = wanted["tuner/epochs"]
@@ -254,7 +257,7 @@ class OneByOneTuner(keras_tuner.Tuner):
         super().on_epoch_end(trial, model, epoch, logs)
         several = self.executions_per_trial > 1
         number = {"execution": self._execution_number} if several else {}
-        self.records.epoch(self._row_of(trial), epoch + 1, number | (logs or {}))
+        self.records.epoch(self._row_of(trial), epoch + 1, number | as_numbers(logs or {}))
 
     def _run_and_update_trial(self, trial, *fit_args, **fit_kwargs):
         """Tells the oracle the best epoch of each execution; the score is their mean."""
@@ -379,6 +382,8 @@ class OneByOneTuner(keras_tuner.Tuner):
                 f"Received: num_models={num_models}."
             )
         if not self._best_few.names:
+            if any(trial.score is not None for trial in self.oracle.trials.values()):
+                raise ValueError("no weights were kept: fit was not given the callbacks.")
             raise ValueError(f"no trial has a score; {self._trials_file} says why.")
         best = self._best_few.names[:num_models]
         return [self.load_model(self.oracle.trials[trial_id]) for trial_id in best]

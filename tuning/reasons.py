@@ -8,7 +8,7 @@ AROUND = re.compile(
     r"(?:Exception encountered when calling|Arguments received by|Detected at node|File \")"
 )
 """How paragraphs begin that say where something happened, and not what."""
-DECORATION = re.compile(r"\x1b\[[\d;]*m| ?\[Op:\w+\]$", re.MULTILINE)
+DECORATION = re.compile(r"\x1b\[[\d;]*m| ?\[Op:\w+\]$| at 0x[0-9a-f]+", re.MULTILINE)
 
 
 def reason_of(text):

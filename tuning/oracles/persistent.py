@@ -133,6 +133,8 @@ class Persistent:
             self.end_order.append(trial_id)
             self._run_times[trial_id] += 1
         else:
+            if saved:  # it knew what the trials before it had been the first to have
+                self.update_space(_trial(saved, has_ended=False).hyperparameters)
             values = self.populate_space(trial_id).get("values")
             self.trials[trial_id] = trial = self._as_begun(trial_id, saved, values)
             self.start_order.append(trial_id)

@@ -11,6 +11,7 @@ from keras_tuner.src.engine.metrics_tracking import infer_metric_direction
 
 from tuning.oracles import unit_cube
 from tuning.oracles.persistent import Persistent
+from tuning.reasons import reason_of
 
 DRAWS = 100
 """Draws in a row that may repeat earlier trials before the untried rest is listed."""
@@ -98,9 +99,11 @@ class Reliable(Persistent):
         latest = [self.trials[trial_id] for trial_id in self.end_order[-limit:]]
         crashed = [t for t in latest if t.status == "FAILED" and not self._has_diverged(t)]
         if len(crashed) == limit:
+            message = crashed[-1].message or ""
             raise RuntimeError(
-                f"max_consecutive_failed_trials must be more than the trials that crash in a row. "
-                f"Received: max_consecutive_failed_trials={limit}.\n{crashed[-1].message or ''}"
+                f"{limit} trials in a row crashed: {reason_of(message)}\n"
+                "max_consecutive_failed_trials must be more than the trials that crash in a row. "
+                f"Received: max_consecutive_failed_trials={limit}.\n{message}"
             )
 
     def _best_first(self):
@@ -146,4 +149,7 @@ def direction_of(metric):
     Args:
         metric: Name of a metric.
     """
-    return infer_metric_direction(metric) or "min"
+    try:
+        return infer_metric_direction(metric) or "min"
+    except Exception:  # Keras cannot make it of its name alone
+        return "min"

@@ -125,7 +125,8 @@ def _stack(program, model, group, copies, data, validation, jit_compile):
         data,
         validation,
         states=[state] * number,
-        validation_batch_size=validation and validation.evaluation_batch_size(),
+        validation_batch_size=validation
+        and validation.evaluation_batch_size(None if program.adds_up else group.batch_size),
         jit_compile=jit_compile,
     )
 

@@ -68,9 +68,14 @@ class Data:
         for rows in batches_of(np.arange(self.examples) if order is None else order, batch_size):
             yield self.arrays, rows
 
-    def evaluation_batch_size(self):
-        """A batch size for evaluation, where it changes nothing; little is compiled for it."""
-        return min(self.examples, EVALUATED_AT_ONCE)
+    def evaluation_batch_size(self, wanted=None):
+        """A batch size for evaluation.
+
+        Args:
+            wanted: The one that `fit` would take; None where it changes nothing. Then little is
+                compiled for it.
+        """
+        return min(self.examples, wanted or EVALUATED_AT_ONCE)
 
     def first(self, examples):
         """The first examples, as `(x, y)` or `(x, y, sample_weight)`."""

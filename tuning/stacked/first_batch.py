@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tuning.reasons import reason_of
+from tuning.stacked.errors import NotStackable
 from tuning.stacked.place import Place
 from tuning.stacked.stackable_layers import RateDropout
 from tuning.stacked.trial_state import variable_of
@@ -35,7 +36,10 @@ def check_first_batch(program, models, skeletons, batch_size, data):
     except Exception as error:  # whatever the vectoriser, Keras or a layer has against it
         return f"it cannot be vectorised: {reason_of(str(error)) or type(error).__name__}"
     for model, skeleton, ours in zip(models, skeletons, stacked, strict=True):
-        theirs = _by_its_own_model(program.template, model, skeleton, batch)
+        try:
+            theirs = _by_its_own_model(program.template, model, skeleton, batch)
+        except NotStackable as reason:
+            return str(reason)
         for name, values, own in zip(_NAMES, ours, theirs, strict=True):
             if not _agree(values, own, _tolerance(model)):
                 return f"a stack computes {name} than its own model"
@@ -77,13 +81,22 @@ def _by_its_own_model(template, model, skeleton, batch):
     """The same of one trial, by its own Keras model."""
     x, y, *sample_weight = batch
     weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
+    mapping = list(zip(model.trainable_variables, weights, strict=True))
+    scope = keras.StatelessScope(state_mapping=mapping, collect_losses=True)
     with _drawing_nothing(model), tf.GradientTape() as tape:
         tape.watch(weights)
-        outputs, others, losses = model.stateless_call(
-            weights, model.non_trainable_variables, x, training=True, return_losses=True
-        )
+        with scope:
+            outputs = model.call(x, training=True)
+            losses = model.losses
         loss = model._compile_loss(y, outputs, *sample_weight)
         loss = keras.ops.sum([loss, *losses]) if losses else loss
+    if any(scope.get_current_value(variable) is not weight for variable, weight in mapping):
+        raise NotStackable("one of its layers sets its trainable weights when it is called")
+    others = [scope.get_current_value(variable) for variable in model.non_trainable_variables]
+    others = [
+        variable if value is None else value
+        for variable, value in zip(model.non_trainable_variables, others, strict=True)
+    ]
     gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
     gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
     own = dict(zip(map(id, model.trainable_variables), gradients, strict=True))

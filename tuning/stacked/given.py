@@ -17,10 +17,10 @@ from tuning.stacked.errors import NotStackable
 from tuning.stacked.stream import Stream
 
 SIGNATURE = inspect.signature(keras.Model.fit)
-WITHOUT_EFFECT = ("self", "verbose", "validation_batch_size")
+WITHOUT_EFFECT = ("self", "verbose")
 """Arguments of `fit` that change nothing in what is learned or measured."""
 TAKEN = ("x", "y", "sample_weight", "class_weight", "validation_data", "validation_split")
-TAKEN += ("batch_size", "epochs", "initial_epoch", "shuffle", "callbacks")
+TAKEN += ("validation_batch_size", "batch_size", "epochs", "initial_epoch", "shuffle", "callbacks")
 
 READERS = (keras.callbacks.EarlyStopping, keras.callbacks.TerminateOnNaN)
 """Callbacks that need nothing but an epoch's metrics."""
@@ -33,6 +33,8 @@ class Given:
     training: Data | Stream
     validation: Data | Stream | None
     batch_size: int
+    validation_batch_size: int | None
+    """What `fit` was given for it; None: that of the training."""
     first_epoch: int
     """Epochs before the first one, 0 mostly."""
     epochs: int
@@ -78,6 +80,7 @@ def read(arguments, named):
         training=training,
         validation=validation,
         batch_size=given.get("batch_size") or getattr(training, "batch_size", 32),
+        validation_batch_size=given.get("validation_batch_size"),
         first_epoch=given.get("initial_epoch", 0),
         epochs=given.get("epochs", 1),
         shuffle=given.get("shuffle", True),
@@ -112,17 +115,17 @@ def _split(given):
     x, y = (_arrays(name, given.get(name)) for name in ("x", "y"))
     weights = given.get("sample_weight")
     weights = None if weights is None else _arrays("sample_weight", weights)
-    if given.get("class_weight") is not None:
-        if weights is not None or len(tf.nest.flatten(y)) > 1:
-            raise NotStackable("search was given class_weight beside sample_weight or many outputs")
-        weights = np.asarray(
-            data_adapter_utils.class_weight_to_sample_weights(np.asarray(y), given["class_weight"])
-        )
-    if given.get("validation_data") is not None:
-        return (x, y, weights), given["validation_data"]
-    if given.get("validation_split"):
-        return train_validation_split((x, y, weights), given["validation_split"])
-    return (x, y, weights), None
+    class_weight, validation = given.get("class_weight"), given.get("validation_data")
+    if class_weight is not None and (weights is not None or len(tf.nest.flatten(y)) > 1):
+        raise NotStackable("search was given class_weight beside sample_weight or many outputs")
+    training = x, y, weights
+    if validation is None and given.get("validation_split"):
+        training, validation = train_validation_split(training, given["validation_split"])
+    if class_weight is not None:  # of the training part alone
+        x, y, _ = training
+        weights = data_adapter_utils.class_weight_to_sample_weights(np.asarray(y), class_weight)
+        training = x, y, np.asarray(weights)
+    return training, validation
 
 
 def _arrays(name, value):

@@ -7,6 +7,8 @@ import json
 
 import keras
 
+from tuning.stacked.description import described, is_of_keras, own_attributes, without_beginnings
+
 WIDTHS = ("units", "filters")  # how Keras's layers call the number of channels they make
 LOOKUPS = keras.layers.StringLookup, keras.layers.IntegerLookup, keras.layers.TextVectorization
 """Layers whose vocabulary is no variable, nor in the configuration of one that was adapted."""
@@ -20,8 +22,8 @@ class Node:
     """Keras layer or operation."""
     sources: tuple
     """Places in the graph of the nodes whose outputs it reads."""
-    arguments: str
-    """Its other arguments, as text."""
+    arguments: tuple
+    """Description of its other arguments."""
     shape: tuple | None
     """Shape of its output, None if it has several."""
     is_output: bool
@@ -29,16 +31,24 @@ class Node:
 
     @functools.cached_property
     def config(self):
-        """What the operation's training depends on, as text: without names and beginnings."""
+        """What the operation's training depends on, hashable: without names and beginnings."""
         is_layer = isinstance(self.operation, keras.layers.Layer)
         config = self.operation.get_config() if is_layer else {}
         # Its own width is looked at elsewhere; those of layers inside it are as they are.
-        config = {key: value for key, value in config.items() if key not in WIDTHS}
-        if isinstance(self.operation, keras.layers.Lambda):
-            config["function"] = _described(self.operation.function)
+        own = [width for width in WIDTHS if hasattr(self.operation, width)]
+        config = {key: value for key, value in config.items() if key not in own}
+        parts = {}
+        if not (is_layer and is_of_keras(type(self.operation))):
+            parts = {k: v for k, v in own_attributes(self.operation).items() if k not in own}
+        for name in config:
+            part = getattr(self.operation, name, None)
+            if callable(part) and not is_of_keras(type(part)) and not is_of_keras(part):
+                parts[name] = part  # a constraint of one's own, say, or a Lambda's function
+        config = {name: value for name, value in config.items() if name not in parts}
         if isinstance(self.operation, LOOKUPS):
             config["vocabulary"] = _vocabulary_of(self.operation)
-        return json.dumps(_without_beginnings(config), sort_keys=True, default=repr)
+        text = json.dumps(without_beginnings(config), sort_keys=True, default=repr)
+        return text, described(parts)
 
 
 def function_of(model):
@@ -69,20 +79,12 @@ def graph_of(model):
             Node(
                 operation=call.operation,
                 sources=tuple(sources),
-                arguments="" if call.is_input else repr(others),
+                arguments=() if call.is_input else described(others),
                 shape=tuple(call.outputs[0].shape) if len(call.outputs) == 1 else None,
                 is_output=any(id(tensor) in returned for tensor in call.outputs),
             )
         )
     return nodes
-
-
-def _described(function):
-    """Text that is equal for functions that compute the same."""
-    code = getattr(function, "__code__", None)
-    if code is None or function.__closure__ or function.__defaults__ or function.__kwdefaults__:
-        return f"function {id(function)}"
-    return repr((code.co_code, code.co_consts, code.co_names, function.__module__))
 
 
 def _vocabulary_of(layer):
@@ -91,16 +93,3 @@ def _vocabulary_of(layer):
     weights = getattr(lookup, "idf_weights_const", None)
     terms = repr((layer.get_vocabulary(), None if weights is None else weights.numpy().tolist()))
     return hashlib.sha256(terms.encode()).hexdigest()
-
-
-def _without_beginnings(config):
-    """A configuration without names, seeds and initialisers."""
-    if isinstance(config, dict):
-        return {
-            key: value if key == "dtype" else _without_beginnings(value)  # a policy is its name
-            for key, value in config.items()
-            if key not in ("name", "seed", "build_config") and not key.endswith("_initializer")
-        }
-    if isinstance(config, list | tuple):
-        return [_without_beginnings(value) for value in config]
-    return config

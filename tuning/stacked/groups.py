@@ -1,13 +1,13 @@
 """Which models are the same program, and the programs."""
 
 import dataclasses
-import inspect
-import json
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tuning.reasons import reason_of
+from tuning.stacked.description import described
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.first_batch import check_first_batch
 from tuning.stacked.memory import trials_within
@@ -93,7 +93,8 @@ class Grouping:
                 reasons[place] = str(reason)
                 continue
             except Exception as error:  # whatever a layer of the model has against being read
-                reasons[place] = f"it cannot be built or described: {error}"
+                reason = reason_of(str(error)) or type(error).__name__
+                reasons[place] = f"it cannot be built or described: {reason}"
                 continue
             self._widen(key, skeleton)
             group = groups.setdefault((key, batch_size), Group(key, batch_size))
@@ -112,13 +113,16 @@ class Grouping:
             raise NotStackable("it is not compiled with a loss")
         if model.run_eagerly:
             raise NotStackable("it asks to run eagerly")
+        for layer in model._flatten_layers(include_self=False):
+            if layer._metrics:
+                raise NotStackable(f"its layer {type(layer).__name__} keeps metrics of its own")
         rule = rule_of(model.optimizer)
         LearningRates(model.optimizer)
         self.build(model)
         skeleton = Skeleton(model, self._treatments)
         if not model.trainable_variables:
             raise NotStackable("it has no trainable weights")
-        losses = tuple((k, _describe(v)) for k, v in sorted(losses_of(model).items()))
+        losses = described(losses_of(model))
         return skeleton, (skeleton.key, rule, losses)
 
     def build(self, model):
@@ -176,7 +180,8 @@ class Grouping:
             template = Template(model, group.skeletons[0], widths)
             return Program(template, rule, losses, self._data.labels, vectorized)
         except Exception as error:
-            raise NotStackable(f"no program can be made of it: {error}") from error
+            reason = reason_of(str(error)) or type(error).__name__
+            raise NotStackable(f"no program can be made of it: {reason}") from error
 
     def objection(self, program, group):
         """Why a program cannot train its stacks: its first batch differs from the models' own.
@@ -215,16 +220,3 @@ def losses_of(model):
         losses["metrics"] = model._compile_metrics._user_metrics
         losses["weighted_metrics"] = model._compile_metrics._user_weighted_metrics
     return losses
-
-
-def _describe(value):
-    """Something hashable that is equal for losses and metrics that compute the same."""
-    if isinstance(value, list | tuple):
-        return tuple(_describe(item) for item in value)
-    if isinstance(value, dict):
-        return tuple((key, _describe(item)) for key, item in sorted(value.items()))
-    if isinstance(value, keras.Loss | keras.Metric):
-        return type(value), json.dumps(value.get_config(), sort_keys=True, default=repr)
-    if inspect.isfunction(value) and not value.__closure__ and not value.__defaults__:
-        return value.__code__  # a lambda in build(hp) is a new object for each trial
-    return value if isinstance(value, str | float | int | None) else id(value)

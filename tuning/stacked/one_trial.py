@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tuning.stacked.measures import adds_up, build_measures, fill_measures
+
 
 class OneTrial:
     """Loss, gradients and metrics of one trial of a template.
@@ -15,6 +17,7 @@ class OneTrial:
         labels: Labels of which shape and type are read, to choose the metrics.
 
     Attributes:
+        adds_up: Whether an evaluation may be divided into batches in any way.
         constraints: Of each weight, or None.
         idle: Places of the weights that the loss does not depend on; known after a trace.
     """
@@ -22,15 +25,9 @@ class OneTrial:
     def __init__(self, template, losses, labels):
         self._template, self._model = template, template.model
         self._model.compile("sgd", **losses)
-        outputs = self._model._outputs_struct
-        symbols = keras.tree.map_structure(_symbol, labels)
-        self._model._compile_loss.build(symbols, outputs)
-        if self._model._compile_metrics is not None:
-            self._model._compile_metrics.build(symbols, outputs)
-            if not all(metric.variables for metric in self._model._compile_metrics.metrics):
-                # F1, for one, has none before it has seen a batch.
-                one = keras.tree.map_structure(_one_example, (symbols, outputs))
-                self._model._compile_metrics.update_state(*one)
+        build_measures(self._model, labels)
+        fill_measures(self._model, labels)
+        self.adds_up = adds_up(self._model, labels)
         self.constraints = [v.constraint for v in self._model.trainable_variables]
         self.idle = set()
 
@@ -108,12 +105,3 @@ class OneTrial:
             if entry.kind == "seed":  # each layer, and each epoch, draws something else
                 values[place] = tf.cast(seed * [65537, 1] + [place, 0], entry.dtype)
         return values
-
-
-def _one_example(symbol):
-    return tf.zeros((1, *symbol.shape[1:]), symbol.dtype)
-
-
-def _symbol(array):
-    dtype = keras.backend.standardize_dtype(array.dtype)
-    return keras.KerasTensor((None, *array.shape[1:]), dtype)

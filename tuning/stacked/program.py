@@ -99,6 +99,11 @@ class Program:
         self.seconds_to_compile = max(self.seconds_to_compile, seconds)
 
     @property
+    def adds_up(self):
+        """Whether an evaluation gives the same numbers in batches of any size."""
+        return self._trial.adds_up
+
+    @property
     def traces(self):
         """How often the training was traced: 1, once it has been."""
         return self._train.traces

@@ -10,6 +10,8 @@ import keras
 import tensorflow as tf
 from keras.src.backend.common.backend_utils import compute_conv_transpose_padding_args_for_jax
 
+from tuning.stacked.description import is_of_keras
+
 
 class RateDropout(keras.layers.Layer):
     """Dropout whose rate is a number that each trial has of its own; the draws are shared.
@@ -262,9 +264,37 @@ def stackable(layer, **changes):
         )
     if type(layer) is keras.layers.Normalization:
         return OwnNormalization.from_config(config)
-    if type(layer) in _BY_WINDOWS and _has_plain_windows(layer):
-        return _BY_WINDOWS[type(layer)].from_config(config)
-    return type(layer).from_config(config)
+    by_windows = type(layer) in _BY_WINDOWS and _has_plain_windows(layer)
+    return made_anew(layer, config, _BY_WINDOWS[type(layer)] if by_windows else None)
+
+
+def made_anew(layer, config, kind=None):
+    """A layer like another one, not yet built, with the same activation, regularisers, constraints.
+
+    Keras would read these from the configuration, where functions and classes of one's own are
+    names that it does not know. Initialisers do not matter: other weights are put in.
+
+    Args:
+        layer: Keras layer.
+        config: Its configuration, perhaps changed.
+        kind: Class of the new layer; by default the same.
+    """
+    if is_of_keras(type(layer)):
+        own = {name: vars(layer)[name] for name in config if name in vars(layer)}
+        config = config | {name: "zeros" for name in own if name.endswith("_initializer")}
+        shared = {name: part for name, part in own.items() if _is_shared(name, part)}
+    else:
+        shared = {}
+    made = (kind or type(layer)).from_config(config | dict.fromkeys(shared))
+    for name, part in shared.items():
+        setattr(made, name, part)
+    return made
+
+
+def _is_shared(name, part):
+    """Whether a layer's part has no weights, and is set before the layer is built."""
+    is_one = name.endswith(("_regularizer", "_constraint")) or name == "activation"
+    return is_one and not isinstance(part, keras.layers.Layer)
 
 
 def is_rate_dropout(layer):

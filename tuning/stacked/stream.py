@@ -56,8 +56,9 @@ class Stream:
         """None: the data set's own."""
         del shuffle, seed, epoch
 
-    def evaluation_batch_size(self):
+    def evaluation_batch_size(self, wanted=None):
         """The data set's own."""
+        del wanted
         return self.batch_size
 
     def batches(self, order, batch_size):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tuning import training_state
 from tuning.reasons import reason_of
 from tuning.stacked.errors import NotStackable, failure
+from tuning.stacked.measures import build_measures
 from tuning.stacked.member import Snapshot
 from tuning.stacked.stack import Stack
 from tuning.stacked.turns import TURNS
@@ -59,6 +60,9 @@ class StackTraining:
                 self._stack.compile()
                 if jit_compile:
                     program.took(time.monotonic() - began)
+                for member in self.members:
+                    if member.callbacks:  # they ask metrics whether more is better
+                        build_measures(member.model, self.work.training.labels)
         except (NotStackable, ValueError) as reason:  # shapes, say, that were thought to be equal
             return reason_of(str(reason))
         return None
@@ -75,7 +79,10 @@ class StackTraining:
         places = range(len(group))
         if jit_compile:
             places = padded_places(places, self._gathered.places)
-        evaluated = validation and validation.evaluation_batch_size()
+        wanted = self.work.validation_batch_size
+        if wanted is None and not program.adds_up:
+            wanted = group.batch_size
+        evaluated = validation and validation.evaluation_batch_size(wanted)
         return Stack(
             program,
             [group.models[place] for place in places],
@@ -147,14 +154,15 @@ class StackTraining:
 
     def _note(self, logs, seconds):
         """Takes in what an epoch came to; keeps the weights of those that may be the best few."""
-        logs = {name: values.tolist() for name, values in logs.items()}
+        # Of a metric with a value for each class, their mean.
+        means = {name: v.reshape(len(v), -1).mean(1).tolist() for name, v in logs.items()}
         for member in self.members:
             member.next_epoch += 1
         improved = []
         for place, member in enumerate(self._active):
             if not member.ended:
                 member.seconds += seconds
-                metrics = {name: values[place] for name, values in logs.items()}
+                metrics = {name: values[place] for name, values in means.items()}
                 if member.note(metrics, self.tuner.oracle.objective):
                     improved.append(member)
         self._snapshot(improved)

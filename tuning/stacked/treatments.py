@@ -11,6 +11,7 @@ import numpy as np
 
 from tuning.stacked.graph import WIDTHS
 from tuning.stacked.randomness import undisturbed_seeds
+from tuning.stacked.stackable_layers import made_anew
 
 _CHANNELS = 3  # of the inputs of a layer on trial
 
@@ -77,7 +78,7 @@ class _LayerOnTrial:
     def __init__(self, layer, shapes):
         config = layer.get_config() | {"name": "trial"}
         config |= {width: 2 for width in WIDTHS if width in config}
-        self.layer = type(layer).from_config(config)
+        self.layer = made_anew(layer, config)
         draw = np.random.default_rng(0)
         spaces = [[7 if size is None else size for size in shape[1:-1]] for shape in shapes]
         self.inputs = [draw.normal(size=(4, *s, _CHANNELS)).astype("float32") for s in spaces]

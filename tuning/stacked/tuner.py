@@ -127,10 +127,13 @@ class StackedTuner(OneByOneTuner):
 
     def _objection(self):
         """Why nothing of this search can be stacked; None if it can."""
+        own = [name for name in _OF_ONE_TRIAL if not _is_inherited(type(self), name)]
+        if own:
+            return f"the tuner has a {own[0]} of its own"
         if type(self.hypermodel).fit is not keras_tuner.HyperModel.fit:
             return "the hypermodel has a fit of its own"
-        if type(self)._build_and_fit_model is not keras_tuner.Tuner._build_and_fit_model:
-            return "the tuner trains in a way of its own"
+        if self.distribution_strategy is not None:
+            return "the tuner was given distribution_strategy"
         return None
 
     def _next_trial(self, place):
@@ -224,6 +227,9 @@ class StackedTuner(OneByOneTuner):
             trial.status = "FAILED" if is_final else "INVALID"
             trial.message = traceback.format_exc()
             return []
+        finally:
+            with self.lock:  # the next trial has values for what this one was the first to have
+                self.oracle.update_space(trial.hyperparameters)
 
     def _member_of(self, trial, number, work):
         naming.reset_uids()  # else a nameless metric's name would tell trials apart
@@ -330,6 +336,15 @@ class StackedTuner(OneByOneTuner):
         """Keeps a stack that stops on the disk."""
         with self.lock:
             self._checkpoint.write(training)
+
+
+_OF_ONE_TRIAL = "run_trial", "_run_and_update_trial", "_build_and_fit_model"
+_OF_ONE_TRIAL += "on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end"
+"""Methods of a tuner that a stack has no use for."""
+
+
+def _is_inherited(kind, name):
+    return getattr(kind, name) is getattr(OneByOneTuner, name)
 
 
 def learns_from_each(oracle):

@@ -128,6 +128,27 @@ class PersistentTest(tf.test.TestCase, parameterized.TestCase):
         again = [copy.create_trial(f"somebody else/{i}").trial_id for i in range(len(running))]
         self.assertEqual(again, running)
 
+    @parameterized.product(name=("random", "coarse_to_fine", "hyperband"), has_state=(True, False))
+    def test_what_a_model_was_the_first_to_have_is_known_again(self, name, has_state):
+        def begin(oracle, places):
+            for i in places:
+                trial = oracle.create_trial(f"tuner{i}")
+                trial.hyperparameters.Float("late", 0.0, 1.0)  # as a builder asks for it
+                oracle.update_space(trial.hyperparameters)
+                yield dict(trial.hyperparameters.values)
+
+        undisturbed = list(begin(self.make(name), range(5)))
+        folder = self.folder.new()
+        killed = self.make(name, folder)
+        list(begin(killed, range(3)))
+        (Path(killed._project_dir) / "trial_02" / "trial.json").unlink()  # not yet written
+        if not has_state:
+            Path(killed._get_oracle_fname()).unlink()
+        again = self.make(name, folder)
+        again.reload()
+        self.assertEqual(list(begin(again, range(5))), undisturbed)
+        self.assertNotEqual(undisturbed[4]["late"], 0.0)
+
     def test_a_drawn_seed_is_kept_even_without_the_state(self):
         oracle = self.make("random", seed=None)
         search_on(oracle, 1)

@@ -234,8 +234,8 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
             return model
 
         tuner = self.search(self.tuner(builder=hiding))
-        self.assertNotIn("stacked", tuner.report.ways)
-        self.assertIn("all input arrays must have the same shape", str(tuner.report))
+        self.assertNotIn("one program", tuner.report.ways)  # made anew, it would have another width
+        self.assertIn("cannot be vectorised: Invalid variable value", str(tuner.report))
         self.assertEqual([r.status for r in tuner.records.trials], ["COMPLETED"] * 4)
 
     def test_a_fit_of_the_hypermodels_own_is_used(self):

@@ -1,0 +1,199 @@
+"""Searches with parts of people's own come to what training each trial by `fit` comes to."""
+
+import csv
+from pathlib import Path
+
+import keras
+import keras_tuner
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tests.tuning.stacked.test_description import Focal, Limit
+from tests.tuning.stacked.test_measures import rmse
+from tuning import OneByOneTuner, StackedTuner
+from tuning.oracles import RandomOracle
+
+L = keras.layers
+
+
+def compiled(hp, *layers, loss="mse", metrics=()):
+    model = keras.Sequential([keras.Input((4,)), *layers, L.Dense(1)])
+    rate = hp.Float("learning_rate", 1e-4, 1e-3)
+    model.compile(keras.optimizers.SGD(rate, 0.9), loss, metrics=list(metrics))
+    return model
+
+
+def wave(a):
+    return keras.ops.sin(a) + a
+
+
+def activated(hp):
+    inputs = keras.Input((4,))
+    slope = hp.Choice("slope", [0.0, 0.5, 0.9])
+    a = keras.activations.leaky_relu(L.Dense(5)(inputs), negative_slope=slope)
+    model = keras.Model(inputs, L.Dense(1)(a))
+    model.compile(keras.optimizers.SGD(hp.Float("learning_rate", 1e-4, 1e-2)), "mse")
+    return model
+
+
+def of_two_outputs(hp):
+    inputs = keras.Input((4,))
+    a = L.Dense(hp.Int("units", 3, 6), activation="tanh")(inputs)
+    model = keras.Model(inputs, [L.Dense(1, name="left")(a), L.Dense(1, name="right")(a)])
+    rate = hp.Float("learning_rate", 1e-4, 1e-2)
+    model.compile(keras.optimizers.SGD(rate), ["mse", "mae"])
+    return model
+
+
+class Tracking(L.Layer):
+    """Keeps a metric, as the layers of variational autoencoders do."""
+
+    def __init__(self):
+        super().__init__()
+        self.mean = keras.metrics.Mean(name="size")
+
+    def call(self, inputs):
+        self.mean.update_state(keras.ops.mean(keras.ops.abs(inputs)))
+        return inputs
+
+
+BUILDERS = {
+    "loss": lambda hp: compiled(hp, L.Dense(5), loss=Focal(hp.Choice("gamma", [2.0, 4.0]))),
+    "operation": activated,
+    "constraint": lambda hp: compiled(
+        hp, L.Dense(5, kernel_constraint=Limit(hp.Choice("limit", [0.1, 0.4])))
+    ),
+    "activation": lambda hp: compiled(hp, L.Dense(hp.Int("units", 3, 6), activation=wave)),
+    "rmse": lambda hp: compiled(hp, L.Dense(hp.Int("units", 3, 6)), metrics=[rmse]),
+    "sum": lambda hp: compiled(
+        hp,
+        L.Dense(hp.Int("units", 3, 6)),
+        loss=keras.losses.MeanSquaredError(reduction="sum"),
+    ),
+    "two_outputs": of_two_outputs,
+    "value_for_each_class": lambda hp: compiled(
+        hp, L.Dense(hp.Int("units", 3, 6)), metrics=[keras.metrics.F1Score(), "r2_score"]
+    ),
+    "in_a_loop": lambda hp: compiled(
+        hp, *(L.Dense(hp.Int(f"units_{i}", 2, 40)) for i in range(hp.Int("layers", 1, 3)))
+    ),
+}
+
+
+class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
+        draw = np.random.default_rng(0)
+        self.x = draw.normal(size=(40, 4)).astype("float32")
+        self.y = (self.x[:, :1] > 0).astype("float32")
+
+    def searched(self, kind, build, project=None, trials=5, **arguments):
+        oracle = RandomOracle(keras_tuner.Objective("val_loss", "min"), max_trials=trials, seed=2)
+        tuner = kind(oracle, build, directory=self.folder, project_name=project or kind.__name__)
+        given = {"validation_split": 0.3, "epochs": 2, "batch_size": 8, "shuffle": False}
+        data = self.x, [self.y, self.y] if build is of_two_outputs else self.y
+        tuner.search(*data, verbose=0, **given | arguments)
+        return tuner
+
+    def rows(self, tuner):
+        with (Path(tuner.project_dir) / "curves.csv").open(newline="") as file:
+            return sorted(csv.DictReader(file), key=lambda row: (row["trial"], int(row["epoch"])))
+
+    def assert_same(self, one, other):
+        self.assertEqual(
+            {r.trial: r.values for r in one.records.trials},
+            {r.trial: r.values for r in other.records.trials},
+        )
+        for own, expected in zip(self.rows(one), self.rows(other), strict=True):
+            self.assertEqual(own.keys(), expected.keys())
+            for name in own:
+                self.assertAllClose(float(own[name]), float(expected[name]), rtol=1e-3, atol=1e-5)
+
+    @parameterized.named_parameters(BUILDERS.items())
+    def test_a_search_with_ones_own(self, build):
+        stacked, alone = (self.searched(kind, build) for kind in (StackedTuner, OneByOneTuner))
+        self.assertEqual(stacked.report.ways, {"stacked": 5}, str(stacked.report))
+        self.assert_same(stacked, alone)
+
+    @parameterized.parameters(
+        {"class_weight": {0: 1.0, 1: 5.0}},
+        {"validation_batch_size": 3},
+        {"callbacks": [keras.callbacks.EarlyStopping("val_rmse", patience=1, mode="min")]},
+    )
+    def test_a_search_given(self, **arguments):
+        build = BUILDERS["rmse"]
+        stacked, alone = (
+            self.searched(kind, build, **arguments) for kind in (StackedTuner, OneByOneTuner)
+        )
+        self.assertEqual(stacked.report.ways, {"stacked": 5}, str(stacked.report))
+        self.assert_same(stacked, alone)
+
+    def test_callbacks_learn_from_metrics_whether_more_is_better(self):
+        def build(hp):
+            return compiled(hp, L.Dense(hp.Int("units", 3, 6)), metrics=["binary_accuracy"])
+
+        stop = [keras.callbacks.EarlyStopping("val_binary_accuracy", patience=1)]
+        how = {"callbacks": stop, "epochs": 6}
+        stacked, alone = (
+            self.searched(kind, build, **how) for kind in (StackedTuner, OneByOneTuner)
+        )
+        self.assertEqual(stacked.report.ways, {"stacked": 5}, str(stacked.report))
+        self.assert_same(stacked, alone)
+        self.assertLess(len(self.rows(stacked)), 30)
+
+    def test_a_hyperparameter_decides_the_batch_size_whatever_search_is_given(self):
+        def build(hp):
+            hp.Choice("batch_size", [4, 16])
+            return compiled(hp, L.Dense(5))
+
+        stacked, alone = (self.searched(kind, build) for kind in (StackedTuner, OneByOneTuner))
+        self.assert_same(stacked, alone)
+        given = self.x, self.y, 8
+        again = OneByOneTuner(
+            RandomOracle(stacked.oracle.objective, max_trials=5, seed=2),
+            build,
+            directory=self.folder,
+            project_name="by position",
+        )
+        again.search(*given, validation_split=0.3, epochs=2, shuffle=False, verbose=0)
+        self.assert_same(again, alone)
+
+    @parameterized.named_parameters(
+        ("metric", Tracking, "its layer Tracking keeps metrics of its own"),
+        (
+            "weights",
+            lambda: L.SpectralNormalization(L.Dense(4)),
+            "sets its trainable weights when it is called",
+        ),
+    )
+    def test_what_a_stack_would_lose_is_trained_by_fit(self, make, reason):
+        tuner = self.searched(StackedTuner, lambda hp: compiled(hp, make()), trials=1)
+        self.assertEqual(tuner.report.ways, {"fit": 1})
+        self.assertIn(reason, str(tuner.report))
+
+    def test_a_tuner_with_a_run_trial_of_its_own_is_asked(self):
+        class Own(StackedTuner):
+            def run_trial(self, trial, *arguments, **named):
+                named["batch_size"] = trial.hyperparameters.Choice("batch_size", [4, 20])
+                return super().run_trial(trial, *arguments, **named)
+
+        tuner = self.searched(Own, BUILDERS["rmse"], trials=2)
+        self.assertIn("the tuner has a run_trial of its own", str(tuner.report))
+        self.assertAllInSet([r.values["batch_size"] for r in tuner.records.trials], [4, 20])
+
+    def test_a_tuner_that_builds_its_own_model_needs_no_hypermodel(self):
+        class Own(StackedTuner):
+            def run_trial(self, trial, x, y, **_):
+                model = compiled(
+                    trial.hyperparameters, L.Dense(trial.hyperparameters.Int("units", 2, 9))
+                )
+                return {"val_loss": model.fit(x, y, verbose=0).history["loss"][0]}
+
+        tuner = self.searched(Own, None, trials=2)
+        self.assertEqual({r.status for r in tuner.records.trials}, {"COMPLETED"})
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,169 @@
+"""What things compute, as values to be compared: equal descriptions train as one program.
+
+A configuration alone does not tell: most loss, metric and layer classes of people's own have no
+`get_config`, and some, Keras's Huber loss for one, leave something out. So attributes are looked at
+too.
+"""
+
+import contextlib
+import functools
+import hashlib
+import types
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_DEEPEST = 8  # things within things; what is deeper is compared by identity
+
+
+def described(value, depth=0):
+    """Something hashable, equal for values that compute the same.
+
+    Args:
+        value: Anything: a number, an array, a function, an object of Keras's or of one's own, or
+            a nest of these.
+        depth: How deep in a nest it is. Default 0.
+
+    Returns:
+        Nest of tuples. What cannot be looked into is described by its identity.
+    """
+    if depth > _DEEPEST:
+        return _Itself(value)
+    further = functools.partial(described, depth=depth + 1)
+    if value is None or isinstance(value, str | bytes | bool | int | float | complex | type):
+        return type(value).__name__, repr(value) if isinstance(value, float) else value
+    if isinstance(value, dict):
+        return tuple(sorted(((str(k), further(v)) for k, v in value.items()), key=lambda e: e[0]))
+    if isinstance(value, list | tuple | set | frozenset):
+        return type(value).__name__, tuple(map(further, value))
+    if isinstance(value, np.ndarray | np.generic) or _is_eager(value):
+        array = np.asarray(value)
+        content = repr(array.tolist()).encode() if array.dtype == object else array.tobytes()
+        return "array", array.shape, str(array.dtype), hashlib.sha256(content).hexdigest()
+    if isinstance(value, functools.partial):
+        return "partial", *map(further, (value.func, value.args, value.keywords))
+    if isinstance(value, types.MethodType):
+        return "method", further(value.__func__), further(value.__self__)
+    if isinstance(value, types.FunctionType):
+        return _function(value, further)
+    if isinstance(value, types.CodeType):
+        return value.co_code, further(value.co_consts), value.co_names
+    return _object(value, further)
+
+
+class _Itself:
+    """Equal for one and the same object, which it keeps: else its `id` could be used again."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def __eq__(self, other):
+        return isinstance(other, _Itself) and self._value is other._value
+
+    def __hash__(self):
+        return id(self._value)
+
+
+def _is_eager(value):
+    return tf.is_tensor(value) and hasattr(value, "numpy") and isinstance(value, tf.Tensor)
+
+
+def _function(function, further):
+    if is_of_keras(function):
+        return function.__module__, function.__qualname__
+    cells = [_content(cell) for cell in function.__closure__ or ()]
+    own = function.__code__, cells, function.__defaults__, function.__kwdefaults__
+    return "function", function.__module__, further(own)
+
+
+def _content(cell):
+    try:
+        return cell.cell_contents
+    except ValueError:  # not yet filled
+        return None
+
+
+def _object(value, further):
+    kind = type(value)
+    if isinstance(value, keras.DTypePolicy):
+        return kind, value.name
+    if isinstance(value, keras.layers.Layer | keras.Variable | tf.Variable):
+        return _Itself(value)  # what it holds is no setting
+    config = None
+    with contextlib.suppress(Exception):  # it may not have one
+        config = further(without_beginnings(value.get_config()))
+    if config is None and not hasattr(value, "__dict__"):
+        return _Itself(value)
+    return kind, config, further(own_attributes(value))
+
+
+def own_attributes(value):
+    """The attributes of an object that its Keras base class does not have.
+
+    Args:
+        value: Object.
+
+    Returns:
+        `{name: value}`, without names and initialisers; of layers their settings, of variables
+        their types.
+    """
+    hidden = _attributes_of_base(next((base for base in _BASES if isinstance(value, base)), object))
+    return {
+        name: _part(attribute)
+        for name, attribute in getattr(value, "__dict__", {}).items()
+        if name not in hidden and not name.startswith("_self_")  # TensorFlow's
+        if not name.endswith("_initializer")
+    }
+
+
+def _part(value):
+    if isinstance(value, keras.Variable | tf.Variable | keras.KerasTensor):
+        return str(value.dtype)  # its shape follows from what is read
+    if isinstance(value, keras.layers.Layer):
+        config = None
+        with contextlib.suppress(Exception):
+            config = without_beginnings(value.get_config())
+        own = {} if is_of_keras(type(value)) else own_attributes(value)
+        return type(value), config, own
+    if isinstance(value, dict):
+        return {key: _part(item) for key, item in value.items()}
+    return [_part(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+_BASES = keras.Loss, keras.Metric, keras.layers.Layer, keras.Operation
+
+
+@functools.cache
+def _attributes_of_base(base):
+    makers = {
+        keras.Loss: keras.Loss,
+        keras.Metric: lambda: keras.Metric(name="metric"),
+        keras.layers.Layer: _built_layer,
+        keras.Operation: keras.Operation,
+    }
+    return frozenset({"name", *vars(makers[base]())} if base in makers else ())
+
+
+def _built_layer():
+    layer = keras.layers.Layer()
+    layer.built = True
+    return layer
+
+
+def is_of_keras(thing):
+    """Whether a class or function is one of Keras's own."""
+    return (getattr(thing, "__module__", None) or "").partition(".")[0] == "keras"
+
+
+def without_beginnings(config):
+    """A configuration without names, seeds and initialisers."""
+    if isinstance(config, dict):
+        return {
+            key: value if key == "dtype" else without_beginnings(value)  # a policy is its name
+            for key, value in config.items()
+            if key not in ("name", "seed", "build_config") and not key.endswith("_initializer")
+        }
+    if isinstance(config, list | tuple):
+        return [without_beginnings(value) for value in config]
+    return config

@@ -1,0 +1,86 @@
+"""What a model measures: losses and metrics, built, and whether they add up over batches."""
+
+import keras
+import tensorflow as tf
+from keras.src.backend import compute_output_spec
+
+from tuning.stacked.description import is_of_keras
+from tuning.stacked.graph import function_of
+
+
+def build_measures(model, labels):
+    """Builds a compiled model's losses and metrics, as its own first batch would.
+
+    Args:
+        model: Compiled, built Functional or Sequential model.
+        labels: Labels of which shape and type are read, to choose the metrics.
+    """
+    outputs = function_of(model)._outputs_struct
+    symbols = keras.tree.map_structure(_symbol, labels)
+    model._compile_loss.build(symbols, outputs)
+    if model._compile_metrics is not None:
+        model._compile_metrics.build(symbols, outputs)
+
+
+def fill_measures(model, labels):
+    """Shows a model's metrics one example: some have no variables, or not all, before that."""
+    if model._compile_metrics is not None:
+        structures = labels, function_of(model)._outputs_struct
+        model._compile_metrics.update_state(*keras.tree.map_structure(_one_example, structures))
+
+
+def adds_up(model, labels):
+    """Whether an evaluation gives the same numbers however the examples are divided into batches.
+
+    That is so where each number is a mean over examples, or made of sums over them. It is not for
+    several outputs, whose losses Keras averages over batches, nor for a root of a mean, say.
+
+    Args:
+        model: Compiled, built Functional or Sequential model.
+        labels: Its labels.
+    """
+    outputs = keras.tree.flatten(function_of(model)._outputs_struct)
+    if len(outputs) > 1 or any(map(_adds_a_loss, model._flatten_layers())):
+        return False
+    measures = [model._compile_loss._user_loss]
+    if model._compile_metrics is not None:
+        metrics = model._compile_metrics
+        measures += keras.tree.flatten([metrics._user_metrics, metrics._user_weighted_metrics])
+    measures = keras.tree.flatten(measures)
+    symbols = [_symbol(array) for array in keras.tree.flatten(labels)]
+    pair = symbols[0], outputs[0]
+    return all(_is_for_each_example(measure, pair) for measure in measures if measure is not None)
+
+
+def _adds_a_loss(layer):
+    code = getattr(getattr(type(layer), "call", None), "__code__", None)
+    return not is_of_keras(type(layer)) and (code is None or "add_loss" in code.co_names)
+
+
+def _is_for_each_example(measure, pair):
+    if isinstance(measure, str):
+        try:
+            measure = keras.losses.get(measure)
+        except ValueError:  # the name of a metric alone, which is a sum or a mean
+            return True
+    if isinstance(measure, keras.Loss):
+        is_mean = measure.reduction == "sum_over_batch_size"
+        return is_mean and _is_for_each_example(measure.call, pair)
+    if isinstance(measure, keras.metrics.MeanMetricWrapper):
+        return _is_for_each_example(measure._fn, pair)
+    if isinstance(measure, keras.Metric | type):
+        return is_of_keras(measure if isinstance(measure, type) else type(measure))
+    try:
+        values = compute_output_spec(measure, *pair)
+        return len(values.shape) > 0 and values.shape[0] is None
+    except Exception:  # whatever it has against symbols
+        return False
+
+
+def _one_example(symbol):
+    return tf.zeros((1, *symbol.shape[1:]), symbol.dtype)
+
+
+def _symbol(array):
+    dtype = keras.backend.standardize_dtype(array.dtype)
+    return keras.KerasTensor((None, *array.shape[1:]), dtype)
