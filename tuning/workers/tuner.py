@@ -31,8 +31,8 @@ class WorkersTuner(StackedTuner):
     priority, Hyperband and Bayesian see other trials ended when they choose the next. A pruning
     rule compares the trials of one worker. A hyperparameter that only some models ask for, such as
     the units of a loop's third layer, has its default value in all trials that are handed out
-    before the first such model comes back: register it beforehand. With `jit_compile="auto"` each worker chooses by the
-    trials that it sees.
+    before the first such model comes back: register it beforehand. With `jit_compile="auto"` each
+    worker chooses by the trials that it sees.
 
     Args:
         oracle: Which trials to run.
