@@ -34,7 +34,7 @@ from recipes.ingredients.command_line import console, run
 from recipes.ingredients.data import DataSettings, join_encoder, load
 from recipes.ingredients.errors import BadInput, RunFailed
 from recipes.ingredients.evaluation import evaluate
-from recipes.ingredients.finalists import train_finalists, verdict
+from recipes.ingredients.finalists import forget_others, train_finalists, verdict
 from recipes.ingredients.progress import TrialProgress
 from recipes.ingredients.run_directory import RunSettings, open_run
 from recipes.ingredients.search_report import advice, print_findings, trials_table
@@ -242,6 +242,7 @@ def search(oracle, builder, data, features, settings, directory):
 
 def finalists_tuner(builder, settings, directory, values):
     """A tuner that trains given values with several seeds."""
+    forget_others(directory.path / "finalists", values)
     hp = keras_tuner.HyperParameters()
     builder.space.declare(hp)
     console.print(f"training the best {len(values)} again, {settings.final_seeds} times each")

@@ -1,12 +1,15 @@
 """The best trials of a search trained again with several seeds, so that the winner is not luck."""
 
 import dataclasses
+import json
+import shutil
 import warnings
 
 import numpy as np
 from scipy.stats import ttest_ind
 
 from recipes.ingredients.errors import RunFailed
+from tuning.files import write_atomically
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +72,22 @@ def train_finalists(trials, make_tuner, data, features, settings):
         raise RunFailed(f"the best trials diverged with other seeds: {again[0][1].reason}")
     finalists.sort(key=lambda finalist: -finalist.mean)
     return finalists, tuner.get_best_models()[0]
+
+
+def forget_others(folder, values):
+    """Removes what other finalists came to: trials may have been added since, and better ones.
+
+    Args:
+        folder: Folder of the finalists; if it is of these values, it stays as a kill left it.
+        values: Their hyperparameters, a list of `{name: value}`.
+    """
+    kept, text = folder / "values.json", json.dumps(values)
+    if kept.exists() and kept.read_text() == text:
+        return
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
+    write_atomically(kept, text)
 
 
 def verdict(finalists):

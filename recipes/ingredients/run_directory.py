@@ -26,7 +26,7 @@ FINGERPRINT = "data_fingerprint"
 OWN_FILES = (
     *("settings.json", "summary.json", "curves.csv", "trials.csv", "checkpoint.npz"),
     *("model.keras", "figure.png", "tensorboard", "trials", "analysis"),
-    *("claims.json", "claims.md"),
+    *("finalists", "claims.json", "claims.md"),
     *("journal.jsonl", "knobs.toml", ".knobs.toml.lock", "looks"),
 )
 

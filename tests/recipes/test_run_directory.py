@@ -66,9 +66,12 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual((path / "notes.txt").read_text(), "precious")
 
     def test_overwriting_begins_with_no_file_of_the_old_run(self):
-        self.begin(run_directory=self.run_directory)
+        path = self.begin(run_directory=self.run_directory)
+        for folder in ("trials", "finalists"):
+            (path / folder / "trial_0").mkdir(parents=True)
         with self.open(run_directory=self.run_directory, overwrite=True) as run:
-            self.assertFalse((run.path / "curves.csv").exists())
+            left = {entry.name for entry in run.path.iterdir()}
+            self.assertEqual(left, {"settings.json", ".lock"})
 
     def test_resuming_keeps_what_is_there(self):
         self.begin(run_directory=self.run_directory)

@@ -111,6 +111,22 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         summary = json.loads((self.folder / "run/summary.json").read_text())
         self.assertEqual(sum(summary["trials"].values()), 6)
 
+    def test_the_winner_is_that_of_the_trials_that_are_there(self):
+        def winner(**changes):
+            search.main(self.settings(**few | changes))
+            (again,) = rows_of(self.folder / "run/finalists/trials.csv")
+            best = max(rows_of(self.folder / "run/trials.csv"), key=lambda t: float(t["score"]))
+            self.assertEqual(again["learning_rate"], best["learning_rate"])
+            return again
+
+        few = {"trials": 2, "final_seeds": 1, "seed": 2}
+        first = winner()
+        more = {"trials": 6, "where": {"resume": True}}
+        extended = winner(**more)
+        self.assertNotEqual(extended["learning_rate"], first["learning_rate"])
+        (self.folder / "run/summary.json").unlink()  # as if killed before the end
+        self.assertEqual(winner(**more), extended)  # the seconds too: it was not trained again
+
     def test_trials_are_trained_in_stacks_unless_a_person_wants_otherwise(self):
         scope = {"hidden_layers": "2", "batch_size": "64"}
         settings = self.settings(scope, memory=1.0, final_seeds=1, trainer=Settings().trainer)
