@@ -7,7 +7,7 @@ import keras
 import keras_tuner
 import numpy as np
 
-from tuning import training_state
+from tuning import training_state, weights
 
 
 class Execution(keras.callbacks.Callback):
@@ -58,7 +58,7 @@ class Execution(keras.callbacks.Callback):
     def save_weights(self, path):
         """Writes the weights of the best epoch."""
         self.model.set_weights(self.best_weights)
-        self.model.save_weights(path)
+        weights.save(path, self.model)
 
 
 def as_numbers(logs):

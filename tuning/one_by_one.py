@@ -340,10 +340,7 @@ class OneByOneTuner(keras_tuner.Tuner):
             return
         dropped = self._best_few.offer(trial.trial_id, score)
         if trial.trial_id not in dropped:
-            path = Path(self._get_checkpoint_fname(trial.trial_id))
-            temporary = path.with_name(f".tmp.{path.name}")
-            best.save_weights(temporary)
-            temporary.replace(path)
+            best.save_weights(self._get_checkpoint_fname(trial.trial_id))
             self._keep_shapes(trial)
         self._remove_checkpoints(dropped)
 

@@ -18,4 +18,4 @@ class Outcome:
     results: list = dataclasses.field(default_factory=list)
     """`({metric: number}, epoch from 0)` of the best epoch of each execution."""
     best: object = None
-    """What can `save_weights(path)` of the best epoch; None where they are not worth keeping."""
+    """What can `save_weights(path)`, atomically, of the best epoch; None if not worth keeping."""

@@ -3,6 +3,7 @@
 import csv
 import errno
 import json
+import resource
 import warnings
 from pathlib import Path
 
@@ -215,6 +216,25 @@ class NothingLostTest(tf.test.TestCase, parameterized.TestCase):
             self.search(self.tuner(), callbacks=[Full()])
         again = self.search(self.tuner())
         self.assertEqual([r.status for r in again.records.trials], ["COMPLETED"] * 3)
+
+    def test_a_disk_that_is_full_of_weights_ends_the_search_and_not_the_process(self):
+        def heavy(hp):
+            model = build(hp)
+            model.add(keras.layers.Dense(2_500))
+            model.add(keras.layers.Dense(20, use_bias=False))
+            return model
+
+        unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, unlimited[1]))
+        try:
+            with self.assertRaisesRegex(OSError, "too large"):
+                self.search(self.tuner(builder=heavy))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        self.assertEmpty(list(self.folder.glob("search/trial_*/*weights*")))
+        again = self.search(self.tuner(builder=heavy))
+        self.assertEqual([r.status for r in again.records.trials], ["COMPLETED"] * 3)
+        again.get_best_models()
 
     def test_a_file_that_a_builder_cannot_find_fails_its_trial_only(self):
         def careless(hp):

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from tuning import weights
 from tuning.execution import has_diverged, score_of
 
 
@@ -19,7 +20,7 @@ class Snapshot:
     def save_weights(self, path):
         """Writes the weights to a file of Keras's."""
         self.place.write_back(self.state)
-        self.place.model.save_weights(path)
+        weights.save(path, self.place.model)
 
 
 @dataclasses.dataclass(eq=False)

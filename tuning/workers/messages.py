@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from tuning.files import write_atomically
 from tuning.outcome import Outcome
 from tuning.stacked.report import Report
 
@@ -82,4 +83,4 @@ class Weights:
 
     def save_weights(self, path):
         """Writes the file."""
-        path.write_bytes(self.content)
+        write_atomically(path, self.content)
