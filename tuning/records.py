@@ -92,19 +92,21 @@ class Records:
     def restore(self, last_epochs=None):
         """Puts the files right after `take_up`: a kill may have left a line too few or half a one.
 
-        A trial that has ended but is not in `trials.csv` gets its end in TensorBoard again.
+        A trial that has ended, or ended again, since its row in `trials.csv` was written gets its
+        end in TensorBoard again.
 
         Args:
             last_epochs: `{trial: its last epoch}` where that is known; rows beyond belong to a
                 training that was cut short.
         """
         last = dict.fromkeys(self._by_name, math.inf) | (last_epochs or {})
-        written = {row["trial"] for row in self._trials.rows()}
+        written = {row["trial"]: row for row in self._trials.rows()}
         curves = [row for row in self._curves.rows() if _is_within(row, last)]
         if self.rows:
-            for name in [name for name in self._by_name if name not in written]:
-                curve = [_numbers(row) for row in curves if row["trial"] == name]
-                self._show(self._by_name[name], curve)
+            for name, record in self._by_name.items():
+                if not _is_written(record, written.get(name, {})):
+                    curve = [_numbers(row) for row in curves if row["trial"] == name]
+                    self._show(record, curve)
         self._curves.replace(curves)
         self._trials.replace([trial.as_row() for trial in self.trials])
 
@@ -179,6 +181,12 @@ class Records:
         decides = None if record.score is None else self.objective.name  # as in `trials.csv`
         names = (decides, self.objective.direction)
         self.rows.end(record.trial, record.status, curve, *names, score=record.score)
+
+
+def _is_written(record, row):
+    """Whether a row of `trials.csv` is that of a record, whose seconds may be unknown by now."""
+    known = {name: value for name, value in record.as_row().items() if value == value}  # no NaN
+    return all(row.get(name) == str(value) for name, value in known.items())
 
 
 def _is_within(row, last_epochs):

@@ -1,10 +1,14 @@
 import csv
+import math
 from pathlib import Path
 
 import keras_tuner
 import tensorflow as tf
+from tensorboard.plugins.hparams import api_pb2, metadata
 
+from tests.tuning.dashboard.test_event_file import hparams_of, read_back
 from tuning import Records, TrialRecord
+from tuning.dashboard import TrialRows
 
 OBJECTIVE = keras_tuner.Objective("score", "max")
 
@@ -118,6 +122,33 @@ class RecordsTest(tf.test.TestCase):
         again.take_up([record("0")])
         again.restore({"0": 2})
         self.assertEqual([row["epoch"] for row in self.rows("curves.csv")], ["1", "2"])
+
+    def test_a_round_that_a_kill_kept_from_tensorboard_is_shown_once(self):
+        def taken_up(*rounds):
+            records = Records(self.folder, OBJECTIVE, TrialRows(self.folder, "search", {}))
+            records.take_up(rounds)
+            records.restore()
+            return records
+
+        def train(records, epoch):
+            records.begin("0", {})
+            records.epoch("0", epoch, {"score": epoch / 4})
+            records.write_curve("0")
+
+        first = record(score=0.25, best_epoch=1, seconds=math.nan)  # as keras-tuner's oracles
+        records = taken_up()
+        train(records, 1)
+        records.end(first)
+        train(taken_up(first), 2)  # and a kill before its end
+        rounds = first, record(score=0.5, best_epoch=2)
+        taken_up(*rounds)
+        shown = read_back(self.folder / "0")
+        self.assertEqual([e.value for e in shown.Scalars("objective")], [0.25, 0.5])
+        end = hparams_of(shown)[metadata.SESSION_END_INFO_TAG].session_end_info
+        self.assertEqual(end.status, api_pb2.STATUS_SUCCESS)
+        content = (self.folder / "0/events.out.tfevents").read_bytes()
+        taken_up(*rounds)
+        self.assertEqual((self.folder / "0/events.out.tfevents").read_bytes(), content)
 
     def test_records_go_on_where_another_process_stopped(self):
         Records(self.folder, OBJECTIVE).end(record("0"))
