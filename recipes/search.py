@@ -318,9 +318,8 @@ def report(settings, space, trials, finalists, evaluation, seconds, data, direct
         "data_fingerprint": data.fingerprint,
     }
     console.print(trials_table(trials))
-    summary = directory.finish(summary)
-    write_findings(directory.path)
-    return print_summary(summary, directory.path)
+    write_findings(directory.path, {each.trial: each.accuracies for each in finalists})
+    return print_summary(directory.finish(summary), directory.path)
 
 
 def print_summary(summary, path):

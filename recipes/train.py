@@ -101,7 +101,7 @@ def main(settings):
             save_classifier(complete, directory.path / "model.keras")
             evaluation = evaluate(model, complete, features["test"], data.test)
             draw(rows, evaluation, data, directory, events)
-            return report(settings, data, model, rows, evaluation, directory)
+        return report(settings, data, model, rows, evaluation, directory)
 
 
 def hyperparameters(settings):

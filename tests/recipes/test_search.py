@@ -158,6 +158,19 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn("2 seeds", card.tensor_proto.string_val[0].decode())
         self.assertLen(events.Scalars("by trial/best so far"), 4)
 
+    def test_a_search_that_could_not_be_drawn_has_not_ended(self):
+        shutil.copytree(finished_search().run_directory, self.folder / "run")
+        for name in ("summary.json", "figure.png"):
+            (self.folder / "run" / name).unlink()
+        shutil.rmtree(self.folder / "run/analysis")
+        (self.folder / "run/analysis").touch()  # in the way of the folder
+        with self.assertRaisesRegex(RunFailed, "analysis"):
+            search.main(self.settings(where={"resume": True}))
+        self.assertFalse((self.folder / "run/summary.json").exists())
+        (self.folder / "run/analysis").unlink()
+        search.main(self.settings(where={"resume": True}))
+        self.assertTrue((self.folder / "run/figure.png").exists())
+
     def test_a_killed_search_goes_on_and_ends_with_the_trials_of_an_undisturbed_one(self):
         own = ["--data", "iris", "--validation-share", "0.2", "--trials", "4", "--epochs", "1"]
         own += ["--finalists", "1", "--final-seeds", "2", "--trainer", "one-by-one"]

@@ -1,6 +1,7 @@
 import csv
 import functools
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,19 +9,23 @@ import tempfile
 import time
 import zipfile
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
 import tensorflow as tf
 from absl import flags as absl_flags
 from absl.testing import parameterized
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG
 
 from recipes import train
 from recipes.ingredients.classifier import ClassifierSettings
 from recipes.ingredients.data import DataSettings
 from recipes.ingredients.errors import BadInput, RunFailed
-from recipes.ingredients.run_directory import RunSettings
+from recipes.ingredients.run_directory import Run, RunSettings
 from recipes.train import Settings
+from tests.tuning.dashboard.test_event_file import hparams_of, read_back
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"hidden_units": 8, "hidden_layers": 1, "batch_size": 256}
@@ -87,6 +92,18 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(summary["settings"]["hidden_units"], 8)
         self.assertLen(curve(folder), 2)
         self.assertNotEmpty(list((folder / "tensorboard").glob("events*")))
+
+    def test_a_run_that_ends_has_ended_in_tensorboard_before(self):
+        shutil.copytree(finished_run().run_directory, self.folder / "run")
+        (self.folder / "run/summary.json").unlink()
+        again = settings(self.folder / "run", where={"resume": True})
+        with (
+            mock.patch.object(Run, "finish", side_effect=KeyboardInterrupt),
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            train.main(again)
+        end = hparams_of(read_back(self.folder / "run/tensorboard"))[SESSION_END_INFO_TAG]
+        self.assertEqual(end.session_end_info.status, api_pb2.STATUS_SUCCESS)
 
     def test_the_default_run_reaches_its_accuracy_over_five_seeds(self):
         accuracies = [

@@ -1,6 +1,7 @@
 """What a search found, as a run of its own in TensorBoard beside the trials."""
 
 import contextlib
+import dataclasses
 import time
 from pathlib import Path
 
@@ -26,7 +27,7 @@ PICTURES = {
 TEXTS = {"search/1 best trial": sentences.best_trial, "search/2 top ten": sentences.top_ten}
 
 
-def write_findings(folder):
+def write_findings(folder, finalists=None):
     """Shows what a search found so far, in place of what it showed before.
 
     Writes `analysis/`, which TensorBoard shows as a run with history, texts and pictures, and
@@ -34,6 +35,8 @@ def write_findings(folder):
 
     Args:
         folder: Folder of the search, finished, killed or running; see `tuning.analysis.read`.
+        finalists: `{trial: scores of the trainings with other seeds}` where no `summary.json` says
+            them yet, else None.
 
     Returns:
         The `tuning.analysis.Found` that was shown.
@@ -43,6 +46,7 @@ def write_findings(folder):
     """
     folder = Path(folder)
     found = read(folder)
+    found = found if finalists is None else dataclasses.replace(found, finalists=finalists)
     shown = [
         *history(found),
         *(events.text(tag, write(found)) for tag, write in TEXTS.items()),
