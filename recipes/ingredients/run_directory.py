@@ -23,8 +23,10 @@ from tuning import files
 
 RUNS = Path("runs")
 FINGERPRINT = "data_fingerprint"
+REMOVING = "is_being_removed"
+"""In `settings.json` while an old run is removed: if a kill leaves it there, nothing is resumed."""
 OWN_FILES = (
-    *("settings.json", "summary.json", "curves.csv", "trials.csv", "checkpoint.npz"),
+    *("summary.json", "curves.csv", "trials.csv", "checkpoint.npz"),
     *("model.keras", "figure.png", "tensorboard", "trials", "analysis"),
     *("finalists", "claims.json", "claims.md"),
     *("journal.jsonl", "knobs.toml", ".knobs.toml.lock", "looks"),
@@ -186,18 +188,22 @@ def _refuse_what_is_no_run(path, recipe):
 def _begin_or_resume(path, where, identity):
     """Returns the summary of the finished run that is resumed, else None."""
     begun = path / "settings.json"
-    if begun.exists() and not (where.resume or where.overwrite):
+    old = _read_json(begun) if begun.exists() else {}
+    if old and not (where.resume or where.overwrite):
         raise BadInput(f"{path} holds a run: give --resume to go on with it or --overwrite.")
-    if begun.exists() and where.resume:
-        _refuse_other_settings(path, _read_json(begun), identity)
+    if old and where.resume and REMOVING not in old:
+        _refuse_other_settings(path, old, identity)
         for left_by_a_kill in path.glob(".*.tmp*"):
             left_by_a_kill.unlink()
         console.print(f"resuming {path}", soft_wrap=True)
         return _read_json(path / "summary.json") if (path / "summary.json").exists() else None
     if where.resume:
         console.print(f"nothing to resume: a new run begins in {path}", soft_wrap=True)
+    run = Run(path, None)
+    if old:
+        run.write_json("settings.json", {"recipe": identity["recipe"], REMOVING: True})
     _remove_own_files(path)
-    Run(path, None).write_json("settings.json", identity)
+    run.write_json("settings.json", identity)
     return None
 
 

@@ -2,6 +2,7 @@ import contextlib
 import errno
 import os
 from pathlib import Path
+from unittest import mock
 
 import tensorflow as tf
 from absl.testing import parameterized
@@ -71,6 +72,20 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
             (path / folder / "trial_0").mkdir(parents=True)
         with self.open(run_directory=self.run_directory, overwrite=True) as run:
             left = {entry.name for entry in run.path.iterdir()}
+            self.assertEqual(left, {"settings.json", ".lock"})
+
+    @parameterized.parameters("resume", "overwrite")
+    def test_a_kill_while_a_run_is_overwritten_leaves_a_folder_where_one_begins(self, how):
+        path = self.begin(finished=True, run_directory=self.run_directory)
+        (path / "tensorboard").mkdir()
+        with (
+            mock.patch("shutil.rmtree", side_effect=KeyboardInterrupt),
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            self.begin(run_directory=path, overwrite=True)
+        with self.open({"epochs": 4}, run_directory=path, **{how: True}) as run:
+            self.assertIsNone(run.summary)
+            left = {entry.name for entry in path.iterdir()}
             self.assertEqual(left, {"settings.json", ".lock"})
 
     def test_resuming_keeps_what_is_there(self):
