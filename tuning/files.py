@@ -37,6 +37,17 @@ def write_atomically(path, content, synchronise=True):
         raise
 
 
+def remove_temporary(folder):
+    """Removes the temporary files that killed processes have left in a folder and below.
+
+    Args:
+        folder: Folder that this process holds: no other writes in it.
+    """
+    for path in Path(folder).rglob(".*.tmp*"):
+        if path.is_file():
+            path.unlink()
+
+
 def is_fault_of_the_disk(error):
     """Whether an exception says that nothing can be written: disk full, read-only, broken."""
     faults = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES)

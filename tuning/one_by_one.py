@@ -135,6 +135,7 @@ class OneByOneTuner(keras_tuner.Tuner):
         given = identity.of_the_data(fit_args, fit_kwargs)
         self._shapes = _shapes_of(*fit_args[:1], **fit_kwargs)
         with files.lock(self.project_dir), frozen_heap():
+            files.remove_temporary(self.project_dir)
             identity.keep(Path(self.project_dir), self._identity | given)
             if isinstance(self.oracle, Persistent):
                 self.oracle.reload()  # another process may have searched since this one looked

@@ -193,8 +193,7 @@ def _begin_or_resume(path, where, identity):
         raise BadInput(f"{path} holds a run: give --resume to go on with it or --overwrite.")
     if old and where.resume and REMOVING not in old:
         _refuse_other_settings(path, old, identity)
-        for left_by_a_kill in path.glob(".*.tmp*"):
-            left_by_a_kill.unlink()
+        files.remove_temporary(path)
         console.print(f"resuming {path}", soft_wrap=True)
         return _read_json(path / "summary.json") if (path / "summary.json").exists() else None
     if where.resume:
@@ -228,8 +227,9 @@ def _read_json(path):
 
 def _remove_own_files(path):
     """Removes what recipes write; what a person put beside it stays."""
-    for entry in [*(path / name for name in OWN_FILES), *path.glob(".*.tmp*")]:
+    for entry in (path / name for name in OWN_FILES):
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink(missing_ok=True)
+    files.remove_temporary(path)

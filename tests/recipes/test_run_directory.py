@@ -117,11 +117,15 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
         with files.lock(self.begin()), self.open(resume=True) as run:
             self.assertEqual(run.path, mine)
 
-    def test_what_a_kill_left_half_written_is_removed(self):
+    @parameterized.parameters("resume", "overwrite")
+    def test_what_a_kill_left_half_written_is_removed(self, how):
         path = self.begin(run_directory=self.run_directory)
-        (path / ".model.keras.tmp.keras").write_text("half")
-        self.begin(run_directory=path, resume=True)
-        self.assertFalse((path / ".model.keras.tmp.keras").exists())
+        left = path / ".model.keras.tmp.keras", path / "mine/0/.events.out.tfevents.1.tmp"
+        left[1].parent.mkdir(parents=True)
+        for each in left:
+            each.write_text("half")
+        self.begin(run_directory=path, **{how: True})
+        self.assertFalse(any(each.exists() for each in left))
 
     def test_a_disk_that_fills_up_ends_the_run_with_a_way_to_go_on(self):
         with (

@@ -74,6 +74,14 @@ class KilledTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEmpty(rows_of(self.folder))
         self.assert_goes_on_to_the_undisturbed_end()
 
+    def test_what_a_kill_left_half_written_is_removed(self):
+        left = [f"trial_0/.trial.json.{2**22}.tmp", f".stack-0-1.pickle.{2**22}.tmp"]
+        (self.folder / "search/trial_0").mkdir(parents=True)
+        for name in left:
+            (self.folder / "search" / name).write_text("half")
+        tuner_in(self.folder, "random", 1).search(verbose=0)
+        self.assertEmpty([*self.folder.rglob("*.tmp")])
+
     def test_a_second_process_is_told_who_searches_and_the_lock_of_a_dead_one_is_free(self):
         first = self.start("random", 30, 60.0)
         while not (self.folder / "search/search.json").exists():
