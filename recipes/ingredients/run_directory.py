@@ -165,7 +165,12 @@ def _new_path(recipe):
 def _latest_unfinished(recipe, identity):
     """The latest run of these settings that is neither finished nor in use."""
     for path in _unfinished(recipe):
-        if _read_json(path / "settings.json") == identity:
+        try:
+            is_mine = _read_json(path / "settings.json") == identity
+        except BadInput as error:
+            console.print(f"passed over: {error}", soft_wrap=True)
+            continue
+        if is_mine:
             with contextlib.suppress(files.InUse), files.lock(path):
                 return path
     return None
@@ -195,7 +200,9 @@ def _begin_or_resume(path, where, identity):
         _refuse_other_settings(path, old, identity)
         files.remove_temporary(path)
         console.print(f"resuming {path}", soft_wrap=True)
-        return _read_json(path / "summary.json") if (path / "summary.json").exists() else None
+        with contextlib.suppress(FileNotFoundError, BadInput):
+            return _read_json(path / "summary.json")
+        return None
     if where.resume:
         console.print(f"nothing to resume: a new run begins in {path}", soft_wrap=True)
     run = Run(path, None)
@@ -222,7 +229,9 @@ def _read_json(path):
     try:
         return json.loads(path.read_text())
     except ValueError as error:
-        raise BadInput(f"{path} must be JSON. Received: {error}. Name another folder.") from None
+        raise BadInput(
+            f"{path} must be JSON. Received: {error}. Delete {path.parent}, or name another folder."
+        ) from None
 
 
 def _remove_own_files(path):

@@ -154,6 +154,20 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
         ):
             raise KeyboardInterrupt
 
+    @parameterized.parameters("{", "", "[1]")
+    def test_resuming_without_a_name_passes_over_a_run_with_damaged_settings(self, damaged):
+        mine, other = self.begin(), self.begin()
+        (other / "settings.json").write_text(damaged)
+        with command_line.console.capture() as said, self.open(resume=True) as run:
+            self.assertEqual(run.path, mine)
+        self.assertEqual(f"passed over: {other}" in said.get(), damaged != "[1]")
+
+    def test_a_run_with_a_damaged_summary_is_finished_again(self):
+        path = self.begin(finished=True, run_directory=self.run_directory)
+        (path / "summary.json").write_text("{")
+        with self.open(run_directory=path, resume=True) as run:
+            self.assertIsNone(run.summary)
+
     def test_resuming_with_other_settings_names_the_difference(self):
         self.begin(run_directory=self.run_directory)
         with self.assertRaisesRegex(BadInput, "epochs: 3 there, 4 now"):
@@ -179,8 +193,9 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
     def test_damaged_settings_are_refused_to_resume(self):
         path = self.begin(run_directory=self.run_directory)
         (path / "settings.json").write_text("{")
-        with self.assertRaisesRegex(BadInput, "settings.json must be JSON"):
-            self.begin(run_directory=path, resume=True)
+        for how in ("resume", "overwrite"):
+            with self.assertRaisesRegex(BadInput, "settings.json must be JSON.*Delete .*a run, or"):
+                self.begin(run_directory=path, **{how: True})
 
 
 if __name__ == "__main__":
