@@ -125,6 +125,8 @@ class Babysitter:
         self.journal.went_through(numbers["entries"])
         self._turn(numbers["knobs"])
         self._order()
+        if self.journal.is_caught_up:
+            self.live.show(self.knobs)
 
     def _keep(self):
         """Writes the whole state to the disk."""
@@ -179,7 +181,7 @@ class Babysitter:
             self._keep()
         if entry.stop:
             self.ended = entry.what
-        if is_new:
+        if self.journal.is_caught_up:
             self.live.show(entry.knobs)
         self.records.entry(entry, before, is_new)
         self.say(entry.sentence())

@@ -64,6 +64,11 @@ class Journal:
         self.waiting = deque([*written, *repeat[len(written) :]])
         """Recorded entries that have not happened again yet."""
 
+    @property
+    def is_caught_up(self):
+        """Whether all entries of the file are behind the training."""
+        return len(self.entries) >= self._written
+
     def went_through(self, count):
         """Notes that the first entries are behind the training, as a checkpoint says."""
         while len(self.entries) < count and self.waiting:

@@ -39,8 +39,7 @@ class LiveKnobs:
                     self.show(training.knobs)
                 return None
             changes = self._changes(content)
-        except BadKnob as error:
-            self._say(f"error: {error} Nothing was changed.")
+        except BadKnob:
             self._taken = None
             self.show(training.knobs)
             return None
@@ -49,7 +48,10 @@ class LiveKnobs:
         return _entry(training, changes) if changes else None
 
     def show(self, knobs):
-        """Writes the knobs as they are now; what a person changed meanwhile stays changed."""
+        """Writes the knobs as they are now; what a person changed meanwhile stays changed.
+
+        What is wrong with the file is told, and gone.
+        """
         with self.file.held():
             meanwhile = self._meanwhile()
             self.file.write(knobs, len(self._journal.entries), meanwhile)
@@ -59,20 +61,27 @@ class LiveKnobs:
         try:
             content = self.file.read()
             return self._changes(content) if content else {}
-        except BadKnob:
+        except BadKnob as error:
+            self._say(f"error: {error} Nothing was changed.")
             return {}
 
     def _changes(self, content):
         """What differs from the knobs that the file showed."""
-        shown = self._taken or self._shown(content.get(AS_OF)) | AT_REST
+        shown = self._taken or self._shown(content.get(AS_OF))
         names = [*self._journal.entries[-1].knobs, *AT_REST]
         content = checked({k: v for k, v in content.items() if k != AS_OF}, names)
-        return {name: value for name, value in content.items() if value != shown.get(name)}
+        return {n: v for n, v in content.items() if v not in (shown.get(n), AT_REST.get(n))}
 
     def _shown(self, as_of):
+        """The knobs that the file showed, and the commands that were taken since, the last ones."""
         entries = self._journal.entries
         is_known = isinstance(as_of, int) and 1 <= as_of <= len(entries)
-        return entries[as_of - 1 if is_known else -1].knobs
+        place = as_of if is_known else len(entries)
+        shown = dict(entries[place - 1].knobs)
+        for entry in entries[place:]:
+            if entry.by == PERSON:
+                shown |= {"stop": entry.stop, "snapshot": entry.snapshot, "note": entry.why}
+        return shown
 
 
 def _entry(training, changes):

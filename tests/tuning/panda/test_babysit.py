@@ -13,7 +13,8 @@ from absl.testing import parameterized
 from tests.tuning.panda.watched import data, model, weights_of
 from tuning import files
 from tuning.panda import Babysitter, OtherCourse, Rules, babysit, babysitter, journal, program
-from tuning.panda.knobs_file import KnobsFile
+from tuning.panda.knobs import AT_REST
+from tuning.panda.knobs_file import AS_OF, KnobsFile
 
 ARGUMENTS = {"batch_size": 32, "epochs": 4, "say": lambda _: None}
 WILD = keras.optimizers.SGD
@@ -258,6 +259,41 @@ class BabysitTest(tf.test.TestCase, parameterized.TestCase):
         training, outcome = self.watched("run", model())
         self.assertEqual(training.knobs["learning_rate"], 0.3)
         self.assertLen(outcome.entries, 2)
+
+    @parameterized.parameters(
+        {"note": "a try"},
+        {"snapshot": True, "learning_rate": 0.1},
+        {"stop": True, "note": "enough"},
+    )
+    def test_what_was_taken_right_before_a_kill_is_not_taken_twice(self, **changes):
+        def end(training):
+            KnobsFile(training.folder).set(changes)
+            training.journal.append(training.live.wanted(training))
+            raise Interrupted
+
+        with self.assertRaises(Interrupted):
+            self.watched("run", model(), {5: end})
+        training, outcome = self.watched("run", model())
+        self.assertEqual([entry.step for entry in outcome.entries], [0, 5])
+        shown = outcome.entries[1].knobs | AT_REST | {AS_OF: 2}
+        self.assertEqual(training.live.file.read(), shown)
+
+    @parameterized.parameters(("start", 0, 0.05), ("guard", 5, 0.01))
+    def test_the_knobs_file_shows_what_was_done_right_before_a_kill(self, by, step, rate):
+        def end(training):
+            training.journal.append(training.entry(by, "", "", {"learning_rate": rate}))
+            raise Interrupted
+
+        if step:
+            with self.assertRaises(Interrupted):
+                self.watched("run", model(), {step: end})
+        else:
+            with self.assertRaises(Interrupted):
+                end(Babysitter(model(), data(), self.folder, **ARGUMENTS))
+        seen = {}
+        at = {step + 1: lambda training: seen.update(KnobsFile(training.folder).read())}
+        self.watched("run" if step else ".", model(), at)
+        self.assertEqual((seen["learning_rate"], seen[AS_OF]), (rate, 2 if step else 1))
 
     def test_a_finished_run_that_is_called_again_is_only_told(self):
         _, first = self.watched("run", model())
