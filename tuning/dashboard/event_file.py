@@ -119,6 +119,27 @@ class EventFile:
                 file.seek(self._end_place)
                 file.write(framed(event))
 
+    @property
+    def size(self):
+        """Bytes that are in the file, for `cut`."""
+        return self._size
+
+    def cut(self, size):
+        """Removes what comes after the first so many bytes, but for the run's row.
+
+        What is written from now on replaces nothing.
+
+        Args:
+            size: What `size` was when nothing else was there.
+        """
+        kept, place = [], 0
+        for record in whole_records(self.path):
+            if place < size or _is_head(record):
+                kept.append(record)
+            place += len(record.framed)
+        self._replace(kept)
+        self._step_before = -1
+
     def flush(self):
         """Makes what was written visible."""
         content = b"".join(self._waiting)
@@ -161,9 +182,15 @@ class EventFile:
                 for r in whole_records(self.path)
                 if not (_has_scalars(r) and r.event.step >= step)
             ]
-            write_atomically(self.path, b"".join(record.framed for record in kept))
-            self._adopt(kept)
+            self._replace(kept)
         self._step_before = -1
+
+    def _replace(self, records):
+        """Leaves nothing in the file but these records."""
+        content = b"".join(record.framed for record in records)
+        if len(content) < self._size:
+            write_atomically(self.path, content)
+        self._adopt(records)
 
     def _add_scalars(self, step, values):
         self._add(events.scalars(step, values))
@@ -173,6 +200,12 @@ class EventFile:
         if not self._size and not self._waiting:
             self._waiting.append(framed(events.version()))
         self._waiting.append(framed(event))
+
+
+def _is_head(record):
+    """Whether it is the file's version or the run's row."""
+    tags = [value.tag for value in record.event.summary.value]
+    return bool(record.event.file_version) or tags == [metadata.SESSION_START_INFO_TAG]
 
 
 def _has_scalars(record):

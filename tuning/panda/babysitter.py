@@ -103,6 +103,8 @@ class Babysitter:
     # Beginning, going on
 
     def _begin(self):
+        if not self.journal.is_caught_up:
+            self.records.take_up([], 0)
         self._order()
         self.good = self.haven = Snapshot.of(self.program, 0, self.course)
         entry = self.journal.recorded(0) or self.entry("start", shown(self.knobs), "")
@@ -121,7 +123,7 @@ class Babysitter:
         self.curve = LossCurve(content=numbers["curve"])
         self._began -= numbers["seconds"]
         self.guard.restore(self.course.guard)
-        self.records.take_up(numbers["days"])
+        self.records.take_up(numbers["days"], numbers["events"])
         self.journal.went_through(numbers["entries"])
         self._turn(numbers["knobs"])
         self._order()
@@ -134,6 +136,7 @@ class Babysitter:
         numbers = {
             "course": dataclasses.asdict(self.course),
             "days": self.records.days,
+            "events": self.records.size,
             "curve": self.curve.content(),
             "entries": len(self.journal.entries),
             "knobs": self.knobs,
@@ -165,7 +168,7 @@ class Babysitter:
 
     def act(self, entry):
         """Makes an intervention, after it is in the journal."""
-        is_new = self.journal.append(entry)
+        self.journal.append(entry)
         before = self.knobs
         if entry.back_to is not None:
             self._go_back(entry)
@@ -178,13 +181,14 @@ class Babysitter:
             self.course.rows_before_change = len(self.course.rows)
         if entry.snapshot or entry.fork:
             self._note_good()
-            self._keep()
         if entry.stop:
             self.ended = entry.what
         if self.journal.is_caught_up:
             self.live.show(entry.knobs)
-        self.records.entry(entry, before, is_new)
+        self.records.entry(entry, before)
         self.say(entry.sentence())
+        if entry.snapshot or entry.fork:
+            self._keep()
 
     def draw(self, name, drawn):
         """Writes a picture to the run directory.

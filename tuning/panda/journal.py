@@ -97,9 +97,6 @@ class Journal:
     def append(self, entry):
         """Adds an entry; on the disk when this returns.
 
-        Returns:
-            Whether it is new, not one that the file had already.
-
         Raises:
             OSError: The disk is full; the file is as it was.
         """
@@ -107,7 +104,7 @@ class Journal:
             self.waiting.popleft()
         self.entries.append(entry)
         if len(self.entries) <= self._written:
-            return False
+            return
         rest = (json.dumps(dataclasses.asdict(entry), ensure_ascii=False) + "\n").encode()
         with self.path.open("ab", buffering=0) as file:
             size = file.tell()
@@ -120,7 +117,6 @@ class Journal:
                 self.entries.pop()
                 raise
         self._written += 1
-        return True
 
     def _drop_half_a_line(self):
         if self.path.exists():

@@ -24,9 +24,21 @@ class Records:
         self._path, self._events = folder / "curves.csv", events
         self.days = []
 
-    def take_up(self, days):
-        """Takes in what an earlier process did."""
+    @property
+    def size(self):
+        """Bytes of the event file."""
+        return self._events.size if self._events else 0
+
+    def take_up(self, days, size):
+        """Takes in what an earlier process did, until the moment that is gone on from.
+
+        Args:
+            days: What `days` was.
+            size: What `size` was; what the event file has beyond is written again.
+        """
         self.days = days
+        if self._events:
+            self._events.cut(size)
 
     def epoch(self, row, curve):
         """Notes a day.
@@ -52,18 +64,16 @@ class Records:
             direction = "max" if objective == "val_accuracy" else "min"
             self._events.epochs([shown | {"epoch": row["step"]}], objective, direction)
 
-    def entry(self, entry, before, is_new):
+    def entry(self, entry, before):
         """Notes an intervention: a text, and a step in the curves of the knobs.
 
         Args:
             entry: `Entry`.
             before: The knobs before it.
-            is_new: Whether its text is not there yet.
         """
         if not self._events:
             return
-        if is_new:
-            self._events.text("journal", entry.sentence(), entry.step)
+        self._events.text("journal", entry.sentence(), entry.step)
         for knobs in (before, entry.knobs):
             values = {f"knobs/{name}": value for name, value in knobs.items()}
             self._events.scalars(entry.step, values)

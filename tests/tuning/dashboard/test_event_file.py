@@ -104,6 +104,23 @@ class EventFileTest(tf.test.TestCase, parameterized.TestCase):
         points = [(e.step, e.value) for e in read_back(self.folder).Scalars("loss/step")]
         self.assertEqual(points, [(1, 3.0), (2, 5.0), (3, 4.0)])
 
+    def test_what_comes_after_a_place_is_cut_off_but_not_the_runs_row(self):
+        events = EventFile(self.folder)
+        events.hyperparameters({"epochs": 1}, "train/1")
+        events.scalars(1, {"loss": 3.0})
+        size = events.size
+        events.text("journal", "an explosion", 1)
+        events.scalars(2, {"loss": 2.0})
+        events.end(api_pb2.STATUS_FAILURE)
+        for place, tags in ((size, ["loss", "accuracy"]), (0, ["accuracy"])):
+            again = EventFile(self.folder)
+            again.cut(place)
+            again.scalars(1, {"accuracy": 0.5})
+            accumulator = read_back(self.folder)
+            self.assertEqual(accumulator.Tags()["scalars"], tags)
+            self.assertLen(accumulator.Scalars("accuracy"), 1)
+            self.assertEqual([*accumulator.summary_metadata], [metadata.SESSION_START_INFO_TAG])
+
     def test_pictures_are_read_back(self):
         with EventFile(self.folder) as events:
             events.image("picture", np.zeros((3, 5, 4), np.uint8))

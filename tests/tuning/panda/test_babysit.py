@@ -12,6 +12,9 @@ from absl.testing import parameterized
 
 from tests.tuning.panda.watched import data, model, weights_of
 from tuning import files
+from tuning.dashboard import EventFile
+from tuning.dashboard.event_file import NAME
+from tuning.dashboard.event_records import whole_records
 from tuning.panda import Babysitter, OtherCourse, Rules, babysit, babysitter, journal, program
 from tuning.panda.knobs import AT_REST
 from tuning.panda.knobs_file import AS_OF, KnobsFile
@@ -25,6 +28,15 @@ GRAPHS = mock.patch.object(program, "_is_worth_compiling", return_value=False)
 def curve(folder):
     with (folder / "curves.csv").open() as file:
         return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+def events(folder):
+    """What its event file says, `(step, tag, what)` in order."""
+    return [
+        (record.event.step, value.tag, value.simple_value or str(value.tensor))
+        for record in whole_records(folder / NAME)
+        for value in record.event.summary.value
+    ]
 
 
 class Interrupted(Exception):
@@ -54,6 +66,11 @@ class BabysitTest(tf.test.TestCase, parameterized.TestCase):
 
         training._between_steps = disturbed
         return training, training.run()
+
+    def shown(self, name, network, at=None):
+        """Trains as `watched` does, with an event file that knows no time."""
+        arguments = {"events": EventFile(self.folder / name), "clock": lambda: 0.0}
+        return self.watched(name, network, at, **arguments)
 
     def set(self, **changes):
         return lambda training: KnobsFile(training.folder).set(changes)
@@ -237,13 +254,14 @@ class BabysitTest(tf.test.TestCase, parameterized.TestCase):
         between = (babysitter, "SECONDS_BETWEEN_CHECKPOINTS", seconds)  # -1: after each step
         self.enterContext(mock.patch.object(*between))
         undisturbed = self.network()
-        _, outcome = self.watched("undisturbed", undisturbed, self.changes())
+        _, outcome = self.shown("undisturbed", undisturbed, self.changes())
         with self.assertRaises(Interrupted):
-            self.watched("run", self.network(), {**self.changes(), step: end})
+            self.shown("run", self.network(), {**self.changes(), step: end})
         written = (self.folder / "run/journal.jsonl").read_bytes()
         network = self.network()
         later = {at: change for at, change in self.changes().items() if at >= step}
-        _, resumed = self.watched("run", network, later)
+        _, resumed = self.shown("run", network, later)
+        self.assertEqual(events(self.folder / "run"), events(self.folder / "undisturbed"))
         self.assertAllClose(curve(self.folder / "run"), curve(self.folder / "undisturbed"))
         self.assertAllEqual(weights_of(network), weights_of(undisturbed))
         self.assertEqual([e.what for e in resumed.entries], [e.what for e in outcome.entries])
@@ -272,9 +290,11 @@ class BabysitTest(tf.test.TestCase, parameterized.TestCase):
             raise Interrupted
 
         with self.assertRaises(Interrupted):
-            self.watched("run", model(), {5: end})
-        training, outcome = self.watched("run", model())
+            self.shown("run", model(), {5: end})
+        training, outcome = self.shown("run", model())
         self.assertEqual([entry.step for entry in outcome.entries], [0, 5])
+        texts = [step for step, tag, _ in events(self.folder / "run") if tag == "journal"]
+        self.assertEqual(texts, [0, 5])
         shown = outcome.entries[1].knobs | AT_REST | {AS_OF: 2}
         self.assertEqual(training.live.file.read(), shown)
 

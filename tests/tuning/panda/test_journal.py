@@ -22,7 +22,7 @@ class JournalTest(tf.test.TestCase, parameterized.TestCase):
     def filled(self, *steps):
         journal = Journal(self.path)
         for step in steps:
-            self.assertTrue(journal.append(entry(step)))
+            journal.append(entry(step))
         return journal
 
     def test_entries_are_read_as_they_were_written(self):
@@ -37,11 +37,13 @@ class JournalTest(tf.test.TestCase, parameterized.TestCase):
         journal.went_through(1)
         self.assertIsNone(journal.recorded(2))
         self.assertEqual(journal.recorded(3).step, 3)
-        self.assertFalse(journal.append(journal.recorded(3)))
+        journal.append(journal.recorded(3))
         self.assertIsNone(journal.recorded(5, "guard"))
-        self.assertFalse(journal.append(journal.recorded(5, "guard", "person")))
+        self.assertFalse(journal.is_caught_up)
+        journal.append(journal.recorded(5, "guard", "person"))
+        self.assertTrue(journal.is_caught_up)
         self.assertEqual(self.path.read_bytes(), content)
-        self.assertTrue(journal.append(entry(9)))
+        journal.append(entry(9))
         self.assertLen(read(self.path), 4)
 
     def test_a_training_that_leaves_its_journal_is_told_so(self):
@@ -55,7 +57,7 @@ class JournalTest(tf.test.TestCase, parameterized.TestCase):
         recorded = self.filled(0, 3).entries
         journal = Journal(self.path.with_name("other.jsonl"), recorded)
         for step in (0, 3):
-            self.assertTrue(journal.append(journal.recorded(step)))
+            journal.append(journal.recorded(step))
         self.assertEqual(read(journal.path), recorded)
         again = Journal(journal.path, [*recorded, entry(8)])  # killed, and begun again
         again.went_through(2)
