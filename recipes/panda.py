@@ -38,7 +38,7 @@ from recipes.ingredients.run_directory import RUNS, RunSettings, open_run
 from recipes.ingredients.turn_knobs import SetSettings, set_knobs
 from recipes.ingredients.watching import Watching
 from tuning.dashboard import EventFile
-from tuning.panda import Babysitter, OtherCourse, Rules, journal, picture
+from tuning.panda import Babysitter, Damaged, OtherCourse, Rules, journal, picture
 from tuning.panda.knobs import as_text
 from tuning.panda.knobs_file import NAME
 from tuning.pictures import pixels, save
@@ -181,27 +181,30 @@ def watch(model, data, features, settings, repeat, directory, events):
     weights = data.class_weights
     given = (features["train"], data.train.labels)
     given += () if weights is None else (np.vectorize(weights.get)(data.train.labels),)
-    with Watching() as watching:
-        watching.training = Babysitter(
-            model,
-            given,
-            directory.path,
-            validation_data=(features["validation"], data.validation.labels),
-            batch_size=settings.classifier.batch_size,
-            epochs=settings.epochs,
-            seed=settings.seed,
-            rules=Rules(settings.auto, settings.find_learning_rate, settings.fork),
-            repeat=repeat,
-            events=events,
-            say=watching.say,
-            pause=settings.pause,
-        )
-        command = f"python -m recipes.panda set learning_rate=0.01 {flag_of(directory.path)}"
-        console.print(f"turn its knobs: edit {directory.path / NAME}, or {command}", soft_wrap=True)
-        try:
+    try:
+        with Watching() as watching:
+            watching.training = Babysitter(
+                model,
+                given,
+                directory.path,
+                validation_data=(features["validation"], data.validation.labels),
+                batch_size=settings.classifier.batch_size,
+                epochs=settings.epochs,
+                seed=settings.seed,
+                rules=Rules(settings.auto, settings.find_learning_rate, settings.fork),
+                repeat=repeat,
+                events=events,
+                say=watching.say,
+                pause=settings.pause,
+            )
+            where, flag = directory.path / NAME, flag_of(directory.path)
+            command = f"python -m recipes.panda set learning_rate=0.01 {flag}"
+            console.print(f"turn its knobs: edit {where}, or {command}", soft_wrap=True)
             return watching.training.run()
-        except OtherCourse as error:
-            raise RunFailed(str(error)) from None
+    except OtherCourse as error:
+        raise RunFailed(str(error)) from None
+    except Damaged as error:
+        raise BadInput(f"{error} Begin anew with --overwrite.") from None
 
 
 def flag_of(path):

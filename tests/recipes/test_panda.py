@@ -1,6 +1,7 @@
 import csv
 import functools
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -257,6 +258,22 @@ class PandaTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(done.stderr.count("\n"), 1)
         self.run_here("--epochs", "30", "--resume")
         self.assertLen(curve(self.run_directory), 30)
+
+    @parameterized.product(
+        name=("checkpoint.npz", "journal.jsonl"),
+        damaged=(
+            lambda content: content[: len(content) // 2],
+            lambda _: b"",
+            lambda content: bytes(len(content)),
+        ),
+    )
+    def test_a_damaged_file_is_one_line(self, name, damaged):
+        shutil.copytree(undisturbed(), self.run_directory)
+        (self.run_directory / "summary.json").unlink()
+        path = self.run_directory / name
+        path.write_bytes(damaged(path.read_bytes()))
+        with self.assertRaisesRegex(BadInput, f"{name} must .* Begin anew with --overwrite."):
+            self.run_here("--epochs", "6", "--resume")
 
     def test_a_journal_repeats_its_run_from_its_folder_alone(self):
         panda.main(

@@ -35,6 +35,7 @@ def babysit(model, data, folder, **arguments):
     Raises:
         tuning.files.InUse: Another process trains in the folder.
         tuning.panda.OtherCourse: The training does not follow the journal that it is to repeat.
+        tuning.panda.Damaged: A file in the folder is not as a training that was killed left it.
         ValueError: The model cannot be babysat.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)

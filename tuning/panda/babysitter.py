@@ -78,6 +78,7 @@ class Babysitter:
 
         Raises:
             OtherCourse: The training does not follow the journal that it is to repeat.
+            Damaged: The checkpoint, or the journal before it, is not as it was written.
             OSError: Something cannot be written.
         """
         self._take_up() if (self.folder / snapshot.FILE).exists() else self._begin()

@@ -16,6 +16,10 @@ class OtherCourse(RuntimeError):
     """A training does not follow the journal that it repeats: other data, or other software."""
 
 
+class Damaged(ValueError):
+    """A file that a training is to go on from is not as it was written."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Entry:
     """One intervention, whole enough to be made again."""
@@ -70,8 +74,17 @@ class Journal:
         return len(self.entries) >= self._written
 
     def went_through(self, count):
-        """Notes that the first entries are behind the training, as a checkpoint says."""
-        while len(self.entries) < count and self.waiting:
+        """Notes that the first entries are behind the training, as a checkpoint says.
+
+        Raises:
+            Damaged: There are not as many.
+        """
+        if len(self.waiting) < count:
+            raise Damaged(
+                f"{self.path} must have the {count} entries that were made before the checkpoint."
+                f" Received: {len(self.waiting)} entries."
+            )
+        while len(self.entries) < count:
             self.entries.append(self.waiting.popleft())
 
     def recorded(self, step, *by):
@@ -136,7 +149,7 @@ def read(path):
         List of `Entry`.
 
     Raises:
-        ValueError: A line is none of a journal.
+        Damaged: A line is none of a journal.
         OSError: The file cannot be read.
     """
     entries = []
@@ -144,7 +157,5 @@ def read(path):
         try:
             entries.append(Entry(**json.loads(line)))
         except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"{path} must be a journal. Received: line {number}: {error}."
-            ) from None
+            raise Damaged(f"{path} must be a journal. Received: line {number}: {error}.") from None
     return entries

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tuning import training_state
+from tuning.panda.journal import Damaged
 
 FILE = "checkpoint.npz"
 
@@ -81,9 +82,12 @@ def load(path, program):
         `(numbers, snapshots)` as given to `save`.
 
     Raises:
-        ValueError: The file is damaged, or belongs to another model.
+        Damaged: The file is damaged, or belongs to another model.
     """
-    numbers, arrays = training_state.load(path, program.model)
+    try:
+        numbers, arrays = training_state.load(path, program.model)
+    except ValueError as error:
+        raise Damaged(str(error)) from error
     for i, variable in enumerate(program.extra_variables):
         variable.assign(arrays[f"extra/{i}"])
     snapshots = {}

@@ -5,7 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tuning.panda.journal import Entry, Journal, OtherCourse, read
+from tuning.panda.journal import Damaged, Entry, Journal, OtherCourse, read
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,6 +52,12 @@ class JournalTest(tf.test.TestCase, parameterized.TestCase):
         journal.went_through(1)
         with self.assertRaisesRegex(OtherCourse, "entry 2 was made after step 3, by person"):
             journal.recorded(4)
+
+    def test_a_journal_with_fewer_entries_than_a_checkpoint_knows_is_damaged(self):
+        self.filled(0, 3)
+        for path, found in ((self.path, 2), (self.path.with_name("gone.jsonl"), 0)):
+            with self.assertRaisesRegex(Damaged, f"must have the 3 .* Received: {found} entries"):
+                Journal(path).went_through(3)
 
     def test_another_journal_is_repeated_and_written_anew(self):
         recorded = self.filled(0, 3).entries
