@@ -165,12 +165,13 @@ class Babysitter:
             **more: Further fields of `Entry`.
         """
         knobs = self.knobs | (knobs or {})
+        more |= {"forks": self.forks}
         return Entry(self.step, self.course.epoch + 1, by, what, why, knobs, **more)
 
     def act(self, entry):
         """Makes an intervention, after it is in the journal."""
         self.journal.append(entry)
-        before = self.knobs
+        self.forks, before = max(self.forks, entry.forks), self.knobs
         if entry.back_to is not None:
             self._go_back(entry)
         if entry.fork:

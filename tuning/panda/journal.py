@@ -44,6 +44,8 @@ class Entry:
     """Whether the training ended here."""
     fork: dict | None = None
     """Arguments of the fork whose winner the training went on with."""
+    forks: int = 0
+    """Forks before it, those that came to nothing included."""
 
     def sentence(self):
         """The intervention as a line for a person."""

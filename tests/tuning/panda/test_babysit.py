@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests.tuning.panda.models import Own
 from tests.tuning.panda.watched import data, model, weights_of
 from tuning import files
 from tuning.dashboard import EventFile
@@ -360,6 +361,30 @@ class BabysitTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn("Short looks favour small learning rates", forks[0].why)
         self.assertEqual(outcomes[0].entries, outcomes[1].entries)
         self.assertAllClose(curve(self.folder / "run"), curve(self.folder / "again"), rtol=1e-4)
+
+    def test_a_fork_that_fails_is_counted_though_a_kill_follows(self):
+        x, y = data()
+        noise = np.random.default_rng(5).permutation(y)  # nothing to learn: it stands still
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+        def watch(say):
+            keras.utils.set_random_seed(0)
+            network = Own()  # which cannot be forked
+            network.compile(keras.optimizers.SGD(0.5), loss, jit_compile=False)
+            given = {"validation_data": (x[:48], noise[:48]), "rules": Rules(auto=True)}
+            with GRAPHS:
+                arguments = ARGUMENTS | given | {"epochs": 30, "say": say}
+                return Babysitter(network, (x, noise), self.folder, **arguments).run()
+
+        def end(line):
+            if ", advice: " in line:
+                raise Interrupted
+
+        with self.assertRaises(Interrupted):
+            watch(end)
+        lines = []
+        self.assertEqual([e.by for e in watch(lines.append).entries][1:], ["advice"] * 2)
+        self.assertNotIn("no fork", "\n".join(lines))
 
     def test_it_is_one_call(self):
         outcome = babysit(model(), data(), self.folder / "new", epochs=2, say=lambda _: None)
