@@ -141,7 +141,7 @@ def main(settings):
             save_classifier(complete, directory.path / "model.keras")
             evaluation = evaluate(model, complete, features["test"], data.test)
             draw(outcome, directory, events)
-            return report(settings, data, outcome, evaluation, directory)
+        return report(settings, data, outcome, evaluation, directory)
 
 
 def replayed(settings):

@@ -322,6 +322,11 @@ class PandaTest(tf.test.TestCase, parameterized.TestCase):
         with zipfile.ZipFile(undisturbed() / "model.keras") as file:
             self.assertNotIn(b"optimizer", file.read("model.weights.h5"))
 
+    def test_its_row_in_hparams_has_ended_before_the_summary_ends_the_run(self):
+        (events,) = (undisturbed() / "tensorboard").iterdir()
+        written = [path.stat().st_mtime_ns for path in (events, undisturbed() / "summary.json")]
+        self.assertLess(*written)
+
     def test_a_sparkline_shows_rise_fall_and_what_is_no_number(self):
         self.assertEqual(sparkline([1, 10, 100], 10), "▁▅█")
         self.assertEqual(sparkline([1.0, float("nan"), 1.0], 10), "▁!▁")
