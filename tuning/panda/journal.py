@@ -81,10 +81,10 @@ class Journal:
         Raises:
             Damaged: There are not as many.
         """
-        if len(self.waiting) < count:
+        if self._written < count:
             raise Damaged(
                 f"{self.path} must have the {count} entries that were made before the checkpoint."
-                f" Received: {len(self.waiting)} entries."
+                f" Received: {self._written} entries."
             )
         while len(self.entries) < count:
             self.entries.append(self.waiting.popleft())

@@ -54,10 +54,10 @@ class JournalTest(tf.test.TestCase, parameterized.TestCase):
             journal.recorded(4)
 
     def test_a_journal_with_fewer_entries_than_a_checkpoint_knows_is_damaged(self):
-        self.filled(0, 3)
+        repeat = [*self.filled(0, 3).entries, entry(5)]
         for path, found in ((self.path, 2), (self.path.with_name("gone.jsonl"), 0)):
             with self.assertRaisesRegex(Damaged, f"must have the 3 .* Received: {found} entries"):
-                Journal(path).went_through(3)
+                Journal(path, repeat).went_through(3)
 
     def test_another_journal_is_repeated_and_written_anew(self):
         recorded = self.filled(0, 3).entries
