@@ -8,6 +8,7 @@ import json
 import keras
 
 from tuning.stacked.description import described, is_of_keras, own_attributes, without_beginnings
+from tuning.stacked.stackable_layers import strengths_of
 
 WIDTHS = ("units", "filters")  # how Keras's layers call the number of channels they make
 LOOKUPS = keras.layers.StringLookup, keras.layers.IntegerLookup, keras.layers.TextVectorization
@@ -37,6 +38,8 @@ class Node:
         # Its own width is looked at elsewhere; those of layers inside it are as they are.
         own = [width for width in WIDTHS if hasattr(self.operation, width)]
         config = {key: value for key, value in config.items() if key not in own}
+        for name, _ in strengths_of(self.operation):
+            config[name] = type(getattr(self.operation, name)).__name__
         parts = {}
         if not (is_layer and is_of_keras(type(self.operation))):
             parts = {k: v for k, v in own_attributes(self.operation).items() if k not in own}

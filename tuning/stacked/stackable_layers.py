@@ -7,6 +7,7 @@ only the template, which is the stack's own model, has them.
 import itertools
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras.src.backend.common.backend_utils import compute_conv_transpose_padding_args_for_jax
 
@@ -49,6 +50,61 @@ class OwnNormalization(keras.layers.Normalization):
         """Subtracts the mean and divides by the deviation."""
         self.finalize_state()  # which makes tensors of the variables
         return super().call(inputs)
+
+
+_SIZES = {"l1": keras.ops.absolute, "l2": keras.ops.square}
+
+
+class OwnPenalty(keras.regularizers.Regularizer):
+    """L1 and L2 penalties whose strengths are numbers that each trial has of its own.
+
+    Args:
+        strengths: `{"l1" or "l2": keras.Variable}`.
+    """
+
+    def __init__(self, strengths):
+        self.strengths = strengths
+
+    def __call__(self, weight):
+        """The sum of the penalties."""
+        return sum(
+            keras.ops.cast(strength, weight.dtype) * keras.ops.sum(_SIZES[name](weight))
+            for name, strength in self.strengths.items()
+        )
+
+
+def strengths_of(layer):
+    """Strengths of a layer's penalties that may differ between the trials of a stack.
+
+    Args:
+        layer: Keras layer.
+
+    Returns:
+        `{(attribute, "l1" or "l2"): number}`.
+    """
+    kinds = keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2
+    return {
+        # The last kind goes through float32, even for float64 weights.
+        (name, each): float(np.float32(value) if type(part) is kinds[2] else value)
+        for name, part in (vars(layer) if is_of_keras(type(layer)) else {}).items()
+        if name.endswith("_regularizer") and type(part) in kinds
+        for each, value in vars(part).items()
+    }
+
+
+def _give_strengths(made, layer):
+    """Lets a layer that is not yet built have the penalties of another one, with variables."""
+    penalties, numbers = {}, []
+    for name, each in strengths_of(layer):
+        variable = made.add_weight(
+            name=f"{name}_{each}", shape=(), initializer="zeros", trainable=False, autocast=False
+        )
+        penalties.setdefault(name, {})[each] = variable
+        numbers.append(id(variable))
+    for name, strengths in penalties.items():
+        setattr(made, name, OwnPenalty(strengths))
+    made.strengths = tuple(numbers)
+    return made
 
 
 class _MatmulConvolution:
@@ -265,7 +321,8 @@ def stackable(layer, **changes):
     if type(layer) is keras.layers.Normalization:
         return OwnNormalization.from_config(config)
     by_windows = type(layer) in _BY_WINDOWS and _has_plain_windows(layer)
-    return made_anew(layer, config, _BY_WINDOWS[type(layer)] if by_windows else None)
+    made = made_anew(layer, config, _BY_WINDOWS[type(layer)] if by_windows else None)
+    return _give_strengths(made, layer)
 
 
 def made_anew(layer, config, kind=None):

@@ -20,9 +20,10 @@ class Entry:
     place: int
     """Node of the graph."""
     index: int
-    """Place among its layer's trainable (or else non-trainable) variables."""
+    """Place among its layer's trainable (or else non-trainable) variables, or strengths."""
     kind: str
-    """`trainable`, `state`, `rate` of a dropout, or `seed` of a random layer."""
+    """`trainable`, `state`, `rate` of a dropout, `strength` of a penalty, or `seed` of a random
+    layer."""
     shape: tuple
     """Shape in the template."""
     dtype: str
@@ -78,7 +79,11 @@ class Template:
                 continue
             for index, variable in enumerate(layer.trainable_variables):
                 yield id(variable), self._entry(place, index, "trainable", variable, layer, padded)
-            for index, variable in enumerate(layer.non_trainable_variables):
+            strengths = getattr(layer, "strengths", ())
+            for index, variable in enumerate(strengths):
+                yield variable, Entry(place, index, "strength", (), layer.variable_dtype, ())
+            others = [v for v in layer.non_trainable_variables if id(v) not in strengths]
+            for index, variable in enumerate(others):
                 kind = "seed" if "seed_generator_state" in variable.path else "state"
                 if isinstance(layer, RateDropout) and kind == "state":
                     kind = "rate"

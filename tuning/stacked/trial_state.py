@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from tuning.stacked.lazy_variables import initial_value
+from tuning.stacked.stackable_layers import strengths_of
 from tuning.stacked.updates import catch_up
 
 
@@ -61,7 +62,8 @@ def write_state(state, model, skeleton, template):
     for entry, weight in zip(template.trainable, state.weights, strict=True):
         variable_of(skeleton, entry).assign(weight)
     for entry, value in zip(template.others, state.others, strict=True):
-        variable = None if entry.kind == "rate" else variable_of(skeleton, entry)
+        is_variable = entry.kind not in ("rate", "strength")
+        variable = variable_of(skeleton, entry) if is_variable else None
         if variable is not None:
             variable.assign(value)
     for name, values in state.slots.items():
@@ -83,6 +85,9 @@ def variable_of(skeleton, entry):
 
 
 def _other(skeleton, entry):
+    if entry.kind == "strength":
+        strengths = strengths_of(skeleton.nodes[entry.place].operation)
+        return np.asarray(list(strengths.values())[entry.index], entry.dtype)
     if entry.kind == "rate":
         return np.asarray(skeleton.nodes[entry.place].operation.rate, entry.dtype)
     variable = variable_of(skeleton, entry)

@@ -35,6 +35,10 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
         ("widths", lambda i: model_of(L.Dense(4 + i))),
         ("dropout rates", lambda i: model_of(L.Dense(4), L.Dropout(i * 0.3))),
         ("initialisers", lambda i: model_of(L.Dense(4, kernel_initializer=["zeros", "ones"][i]))),
+        (
+            "strengths of penalties",
+            lambda i: model_of(L.Dense(4, kernel_regularizer=keras.regularizers.L2(i * 0.1))),
+        ),
         ("names", lambda i: model_of(L.Dense(4, name=f"layer{i}"))),
         ("learning rates", lambda i: model_of(optimizer=keras.optimizers.Adam(0.1 + i))),
         ("lambdas", lambda _: model_of(loss=lambda y, p: keras.ops.mean(p, -1) + 0 * y[..., 0])),
@@ -63,8 +67,12 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
         ("depths", lambda i: model_of(*[L.Dense(4) for _ in range(1 + i)])),
         ("biases", lambda i: model_of(L.Dense(4, use_bias=bool(i)))),
         (
-            "regularisers",
-            lambda i: model_of(L.Dense(4, kernel_regularizer=keras.regularizers.L2(i))),
+            "penalties",
+            lambda i: model_of(L.Dense(4, kernel_regularizer=["l2", "l1"][i])),
+        ),
+        (
+            "penalised weights",
+            lambda i: model_of(L.Dense(4, **{["kernel", "bias"][i] + "_regularizer": "l2"})),
         ),
         ("normalised widths", lambda i: model_of(L.Dense(4 + i), L.LayerNormalization())),
         ("softmax widths", lambda i: model_of(L.Dense(4 + i), L.Softmax())),

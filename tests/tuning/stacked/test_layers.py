@@ -196,6 +196,29 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
         for trial, history in enumerate(outcome.histories):
             self.assertAllClose(outcome.logs[0]["loss"][trial], history["loss"][0], rtol=1e-5)
 
+    def test_each_trial_has_penalties_of_its_own_strength(self):
+        def penalised(width, strength):
+            inputs = keras.Input((6,))
+            how = {
+                "kernel_regularizer": keras.regularizers.L1L2(strength, 2 * strength),
+                "bias_regularizer": keras.regularizers.L1(strength),
+                "activity_regularizer": keras.regularizers.L2(3 * strength),
+            }
+            return inputs, BatchNorm()(L.Dense(width, activation="tanh", **how)(inputs))
+
+        def models(*strengths):
+            makers = [functools.partial(penalised, strength=each) for each in strengths]
+            return [model_of(maker, 4 + 3 * i) for i, maker in enumerate(makers)]
+
+        x, y = data_for(models(0.0)[0])
+        outcome = train_both_ways(models(0.01, 0.1), x, y)
+        self.assertIsNone(outcome.objection)
+        self.assertAllLess(outcome.differences, 1e-4)
+        self.assertAllLess(outcome.averages, 1e-4)
+        for trial, history in enumerate(outcome.histories):
+            self.assertAllClose(outcome.logs[0]["loss"][trial], history["loss"][0], rtol=1e-5)
+        self.assertGreater(outcome.logs[0]["loss"][1], outcome.logs[0]["loss"][0] + 0.1)
+
     @parameterized.parameters(looked_up, read_as_text, weighted_terms)
     def test_vocabularies_are_looked_up_as_alone(self, maker):
         models = [model_of(maker, width, jit_compile=False) for width in (4, 7)]
