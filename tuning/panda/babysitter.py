@@ -124,7 +124,7 @@ class Babysitter:
         self.curve = LossCurve(content=numbers["curve"])
         self._began -= numbers["seconds"]
         self.guard.restore(self.course.guard)
-        self.records.take_up(numbers["days"], numbers["events"])
+        self.records.take_up(numbers["days"], numbers.get("events", self.records.size))
         self.journal.went_through(numbers["entries"])
         self._turn(numbers["knobs"])
         self._order()

@@ -34,9 +34,7 @@ class StackCheckpoint:
         if kept and kept["span"] == (member.first_epoch, member.epochs):
             for name in _KEPT:
                 setattr(member, name, kept[name])
-            for epoch, metrics in enumerate(member.curve, member.first_epoch):
-                for callback in member.callbacks:
-                    callback.on_epoch_end(epoch, metrics)
+            member.go_through(member.curve)
             member.state, member.snapshot = kept["state"], kept["best"]
 
     def after_epoch(self, training):

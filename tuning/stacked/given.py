@@ -23,7 +23,8 @@ TAKEN = ("x", "y", "sample_weight", "class_weight", "validation_data", "validati
 TAKEN += ("validation_batch_size", "batch_size", "epochs", "initial_epoch", "shuffle", "callbacks")
 
 READERS = (keras.callbacks.EarlyStopping, keras.callbacks.TerminateOnNaN)
-"""Callbacks that need nothing but an epoch's metrics."""
+READERS += (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler)
+"""Callbacks that need nothing but an epoch's metrics and the learning rate."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Given:
     epochs: int
     shuffle: bool
     callbacks: tuple
-    """Those that read each epoch's metrics and may end a training, for each trial to copy."""
+    """Those that read each epoch's metrics, for each trial to copy; they may end its training or
+    set its learning rate."""
 
 
 def read(arguments, named):

@@ -3,8 +3,11 @@
 import dataclasses
 import math
 
+import keras
+
 from tuning import weights
 from tuning.execution import has_diverged, score_of
+from tuning.stacked.lazy_variables import initial_value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +53,9 @@ class Member:
     reason: str = ""
     """Why it was ended before its last epoch; empty if it was not, or diverged."""
     callbacks: tuple = ()
-    """Its own copies of callbacks that read an epoch's metrics and may end it."""
+    """Its own copies of callbacks that read an epoch's metrics; see `Given`."""
+    first_rate: float | None = None
+    """Learning rate that callbacks found; None if it is a schedule, or there are none."""
     snapshot: Snapshot | None = None
     """Of the best epoch, while the trial is one of the best few."""
 
@@ -93,11 +98,28 @@ class Member:
 
     def take(self, callbacks):
         """Takes copies of callbacks; the best weights are kept anyway, whatever they say of it."""
+        rate = self.model.optimizer._learning_rate if callbacks else None
+        if self.first_rate is not None:
+            rate.assign(self.first_rate)
+        elif isinstance(rate, keras.Variable):
+            self.first_rate = float(initial_value(rate))
         for callback in callbacks:
             callback.restore_best_weights = False
             callback.set_model(self.model)
             callback.on_train_begin()
         self.callbacks = tuple(callbacks)
+
+    def begin_epoch(self):
+        """Lets its callbacks set the learning rate of the epoch that comes."""
+        for callback in self.callbacks:
+            callback.on_epoch_begin(self.next_epoch)
+
+    def go_through(self, curve):
+        """Shows its callbacks the epochs of an earlier process."""
+        for epoch, metrics in enumerate(curve, self.first_epoch):
+            for callback in self.callbacks:
+                callback.on_epoch_begin(epoch)
+                callback.on_epoch_end(epoch, metrics)
 
     def last(self, objective):
         """The objective of its last epoch."""

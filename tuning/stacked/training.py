@@ -7,7 +7,6 @@ import tensorflow as tf
 from tuning import training_state
 from tuning.reasons import reason_of
 from tuning.stacked.errors import NotStackable, failure
-from tuning.stacked.measures import build_measures
 from tuning.stacked.member import Snapshot
 from tuning.stacked.stack import Stack
 from tuning.stacked.turns import TURNS
@@ -60,9 +59,6 @@ class StackTraining:
                 self._stack.compile()
                 if jit_compile:
                     program.took(time.monotonic() - began)
-                for member in self.members:
-                    if member.callbacks:  # they ask metrics whether more is better
-                        build_measures(member.model, self.work.training.labels)
         except (NotStackable, ValueError) as reason:  # shapes, say, that were thought to be equal
             return reason_of(str(reason))
         return None
@@ -128,6 +124,8 @@ class StackTraining:
 
     def _train_epoch(self):
         began = time.monotonic()
+        for member in self._active:
+            member.begin_epoch()
         order = self.work.training.order(self.work.shuffle, self.tuner.seed, self.next_epoch)
         logs = self._stack.train_epoch(order, seed=self.next_epoch)
         seconds = time.monotonic() - began

@@ -27,6 +27,7 @@ from tuning.stacked.errors import NotStackable
 from tuning.stacked.gathering import Gathering
 from tuning.stacked.groups import Grouping
 from tuning.stacked.lazy_variables import lazy_variables
+from tuning.stacked.measures import build_measures
 from tuning.stacked.member import Member
 from tuning.stacked.memory import default_limit
 from tuning.stacked.randomness import SEEDS
@@ -251,6 +252,10 @@ class StackedTuner(OneByOneTuner):
             wanted.get("tuner/initial_epoch", work.first_epoch),
             wanted.get("tuner/epochs", work.epochs),
         )
+        if work.callbacks:  # they ask metrics whether more is better, and the optimiser its rate
+            with contextlib.suppress(Exception):  # `fit` will tell
+                self._grouping.build(model)
+                build_measures(model, work.training.labels)
         member.take(self._deepcopy_callbacks(list(work.callbacks)))
         self._checkpoint.restore(member)
         if self.pruning:

@@ -121,6 +121,13 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         {"class_weight": {0: 1.0, 1: 5.0}},
         {"validation_batch_size": 3},
         {"callbacks": [keras.callbacks.EarlyStopping("val_rmse", patience=1, mode="min")]},
+        {
+            "callbacks": [
+                keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, patience=0, min_delta=0.05),
+                keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9**epoch),
+            ],
+            "epochs": 4,
+        },
     )
     def test_a_search_given(self, **arguments):
         build = BUILDERS["rmse"]
