@@ -14,6 +14,7 @@ from keras.src.trainers.data_adapters.array_slicing import (
 
 from tuning.stacked.data import Data
 from tuning.stacked.errors import NotStackable
+from tuning.stacked.member import RATE_SETTERS
 from tuning.stacked.stream import Stream
 
 SIGNATURE = inspect.signature(keras.Model.fit)
@@ -23,7 +24,7 @@ TAKEN = ("x", "y", "sample_weight", "class_weight", "validation_data", "validati
 TAKEN += ("validation_batch_size", "batch_size", "epochs", "initial_epoch", "shuffle", "callbacks")
 
 READERS = (keras.callbacks.EarlyStopping, keras.callbacks.TerminateOnNaN)
-READERS += (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler)
+READERS += RATE_SETTERS
 """Callbacks that need nothing but an epoch's metrics and the learning rate."""
 
 

@@ -9,6 +9,8 @@ from tuning import weights
 from tuning.execution import has_diverged, score_of
 from tuning.stacked.lazy_variables import initial_value
 
+RATE_SETTERS = keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler
+
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
@@ -108,6 +110,14 @@ class Member:
             callback.set_model(self.model)
             callback.on_train_begin()
         self.callbacks = tuple(callbacks)
+
+    @property
+    def objection(self):
+        """Why it cannot train in a stack, whatever its model is; None if it can."""
+        setters = [each for each in self.callbacks if isinstance(each, RATE_SETTERS)]
+        if setters and self.first_rate is None:
+            return f"{type(setters[0]).__name__} cannot set a learning rate that is a schedule"
+        return None
 
     def begin_epoch(self):
         """Lets its callbacks set the learning rate of the epoch that comes."""

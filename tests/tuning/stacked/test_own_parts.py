@@ -150,6 +150,18 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         self.assert_same(stacked, alone)
         self.assertLess(len(self.rows(stacked)), 30)
 
+    def test_a_schedule_that_a_callback_would_set_is_left_to_fit(self):
+        def build(hp):
+            model = BUILDERS["rmse"](hp)
+            rate = keras.optimizers.schedules.CosineDecay(0.01, 9)
+            model.compile(keras.optimizers.SGD(rate), "mse")
+            return model
+
+        plateau = [keras.callbacks.ReduceLROnPlateau("val_loss", patience=9)]
+        tuner = self.searched(StackedTuner, build, trials=1, callbacks=plateau)
+        self.assertIn("ReduceLROnPlateau cannot set a learning rate that is", str(tuner.report))
+        self.assertEqual([record.status for record in tuner.records.trials], ["COMPLETED"])
+
     def test_a_hyperparameter_decides_the_batch_size_whatever_search_is_given(self):
         def build(hp):
             hp.Choice("batch_size", [4, 16])
