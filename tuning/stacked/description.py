@@ -118,6 +118,8 @@ def own_attributes(value):
 
 
 def _part(value):
+    if isinstance(value, keras.random.SeedGenerator):
+        return "seed"  # each trial draws from its own
     if isinstance(value, keras.Variable | tf.Variable | keras.KerasTensor):
         return str(value.dtype)  # its shape follows from what is read
     if isinstance(value, keras.layers.Layer):

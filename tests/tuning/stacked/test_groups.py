@@ -21,6 +21,17 @@ def model_of(
     return model
 
 
+class Drawing(L.Layer):
+    """Draws from a generator of its own, as random layers of people's own do."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs):
+        return inputs + keras.random.normal((1,), seed=self.generator)
+
+
 class GroupsTest(tf.test.TestCase, parameterized.TestCase):
     def setUp(self):
         super().setUp()
@@ -40,6 +51,7 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
             lambda i: model_of(L.Dense(4, kernel_regularizer=keras.regularizers.L2(i * 0.1))),
         ),
         ("names", lambda i: model_of(L.Dense(4, name=f"layer{i}"))),
+        ("seeds", lambda i: model_of(Drawing(i))),
         ("learning rates", lambda i: model_of(optimizer=keras.optimizers.Adam(0.1 + i))),
         ("lambdas", lambda _: model_of(loss=lambda y, p: keras.ops.mean(p, -1) + 0 * y[..., 0])),
         (
