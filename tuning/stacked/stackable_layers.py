@@ -84,8 +84,7 @@ def strengths_of(layer):
     """
     kinds = keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2
     return {
-        # The last kind goes through float32, even for float64 weights.
-        (name, each): float(np.float32(value) if type(part) is kinds[2] else value)
+        (name, each): float(np.float32(value))  # as Keras rounds it, even for float64 weights
         for name, part in (vars(layer) if is_of_keras(type(layer)) else {}).items()
         if name.endswith("_regularizer") and type(part) in kinds
         for each, value in vars(part).items()
