@@ -155,6 +155,36 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         self.assert_same(stacked, alone)
         self.assertLess(len(self.rows(stacked)), 18)
 
+    def test_what_callbacks_came_to_survives_a_stop(self):
+        def build(hp):
+            return compiled(hp, L.Dense(5), metrics=["binary_accuracy"])
+
+        def interrupt(training):
+            if training.next_epoch == 3:
+                raise KeyboardInterrupt
+
+        plateau = keras.callbacks.ReduceLROnPlateau("val_binary_accuracy", 0.5, patience=0)
+        given = {"callbacks": [plateau], "epochs": 6, "validation_split": 0.3, "shuffle": False}
+
+        def search(project, on_epoch=None):
+            tuner = StackedTuner(
+                RandomOracle(keras_tuner.Objective("val_loss", "min"), max_trials=3, seed=2),
+                build,
+                directory=self.folder,
+                project_name=project,
+                checkpoint_seconds=0,
+                on_epoch=on_epoch,
+            )
+            tuner.search(self.x, self.y, verbose=0, **given)
+            return tuner
+
+        with self.assertRaises(KeyboardInterrupt):
+            search("stopped", interrupt)
+        stopped, whole = search("stopped"), search("whole")
+        self.assert_same(stopped, whole)
+        rates = {float(row["learning_rate"]) for row in self.rows(whole)}
+        self.assertGreater(len(rates), 6)  # of three trials: they were cut
+
     def test_a_schedule_that_a_callback_would_set_is_left_to_fit(self):
         def build(hp):
             model = BUILDERS["rmse"](hp)
