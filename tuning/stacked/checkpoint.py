@@ -34,7 +34,7 @@ class StackCheckpoint:
         if kept and kept["span"] == (member.first_epoch, member.epochs):
             for name in _KEPT:
                 setattr(member, name, kept[name])
-            member.go_through(member.curve)
+            member.go_through_curve()
             member.state, member.snapshot = kept["state"], kept["best"]
 
     def after_epoch(self, training):

@@ -37,7 +37,8 @@ def described(value, depth=0):
         return tuple(sorted(((str(k), further(v)) for k, v in value.items()), key=lambda e: e[0]))
     if isinstance(value, list | tuple | set | frozenset):
         return type(value).__name__, tuple(map(further, value))
-    if isinstance(value, np.ndarray | np.generic) or _is_eager(value):
+    is_eager = isinstance(value, tf.Tensor) and hasattr(value, "numpy")
+    if is_eager or isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
         content = repr(array.tolist()).encode() if array.dtype == object else array.tobytes()
         return "array", array.shape, str(array.dtype), hashlib.sha256(content).hexdigest()
@@ -65,10 +66,6 @@ class _Itself:
         return id(self._value)
 
 
-def _is_eager(value):
-    return tf.is_tensor(value) and hasattr(value, "numpy") and isinstance(value, tf.Tensor)
-
-
 def _function(function, further):
     if is_of_keras(function):
         return function.__module__, function.__qualname__
@@ -90,12 +87,16 @@ def _object(value, further):
         return kind, value.name
     if isinstance(value, keras.layers.Layer | keras.Variable | tf.Variable):
         return _Itself(value)  # what it holds is no setting
-    config = None
-    with contextlib.suppress(Exception):  # it may not have one
-        config = further(without_beginnings(value.get_config()))
+    config = _config_of(value)
     if config is None and not hasattr(value, "__dict__"):
         return _Itself(value)
-    return kind, config, further(own_attributes(value))
+    return kind, further(config), further(own_attributes(value))
+
+
+def _config_of(value):
+    """An object's configuration, None if it has none."""
+    with contextlib.suppress(Exception):
+        return without_beginnings(value.get_config())
 
 
 def own_attributes(value):
@@ -110,27 +111,29 @@ def own_attributes(value):
     """
     hidden = _attributes_of_base(next((base for base in _BASES if isinstance(value, base)), object))
     return {
-        name: _part(attribute)
+        name: settings_of(attribute)
         for name, attribute in getattr(value, "__dict__", {}).items()
         if name not in hidden and not name.startswith("_self_")  # TensorFlow's
         if not name.endswith("_initializer")
     }
 
 
-def _part(value):
+def settings_of(value):
+    """A value with its layers, variables and generators replaced by what they are made like.
+
+    Args:
+        value: Anything, or a nest.
+    """
     if isinstance(value, keras.random.SeedGenerator):
         return "seed"  # each trial draws from its own
     if isinstance(value, keras.Variable | tf.Variable | keras.KerasTensor):
         return str(value.dtype)  # its shape follows from what is read
     if isinstance(value, keras.layers.Layer):
-        config = None
-        with contextlib.suppress(Exception):
-            config = without_beginnings(value.get_config())
         own = {} if is_of_keras(type(value)) else own_attributes(value)
-        return type(value), config, own
+        return type(value), _config_of(value), own
     if isinstance(value, dict):
-        return {key: _part(item) for key, item in value.items()}
-    return [_part(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: settings_of(item) for key, item in value.items()}
+    return [settings_of(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 _BASES = keras.Loss, keras.Metric, keras.layers.Layer, keras.Operation
@@ -138,19 +141,7 @@ _BASES = keras.Loss, keras.Metric, keras.layers.Layer, keras.Operation
 
 @functools.cache
 def _attributes_of_base(base):
-    makers = {
-        keras.Loss: keras.Loss,
-        keras.Metric: lambda: keras.Metric(name="metric"),
-        keras.layers.Layer: _built_layer,
-        keras.Operation: keras.Operation,
-    }
-    return frozenset({"name", *vars(makers[base]())} if base in makers else ())
-
-
-def _built_layer():
-    layer = keras.layers.Layer()
-    layer.built = True
-    return layer
+    return frozenset({"name", *vars(base(name="base"))} if base in _BASES else ())
 
 
 def is_of_keras(thing):

@@ -75,13 +75,12 @@ class Gathering:
             `(stacks, reason)`: list of `Gathered` that are full now, and why these members cannot
             be stacked, None if they can.
         """
-        if objection := next((m.objection for m in members if m.objection), None):
-            return [], objection
         models, batch_sizes = [m.model for m in members], [m.batch_size for m in members]
         groups, reasons = self._grouping.group(models, batch_sizes)
         self._added += 1
+        reasons = [*reasons.values(), *(m.objection for m in members if m.objection)]
         if reasons:
-            return [], next(iter(reasons.values()))
+            return [], reasons[0]
         stacks = []
         for group in groups:
             for part, number in enumerate(group.places):

@@ -7,7 +7,13 @@ import json
 
 import keras
 
-from tuning.stacked.description import described, is_of_keras, own_attributes, without_beginnings
+from tuning.stacked.description import (
+    described,
+    is_of_keras,
+    own_attributes,
+    settings_of,
+    without_beginnings,
+)
 from tuning.stacked.stackable_layers import strengths_of
 
 WIDTHS = ("units", "filters")  # how Keras's layers call the number of channels they make
@@ -43,10 +49,10 @@ class Node:
         parts = {}
         if not (is_layer and is_of_keras(type(self.operation))):
             parts = {k: v for k, v in own_attributes(self.operation).items() if k not in own}
-        for name in config:
+        for name in config:  # a constraint of one's own, say, or a Lambda's function
             part = getattr(self.operation, name, None)
             if callable(part) and not is_of_keras(type(part)) and not is_of_keras(part):
-                parts[name] = part  # a constraint of one's own, say, or a Lambda's function
+                parts[name] = settings_of(part)
         config = {name: value for name, value in config.items() if name not in parts}
         if isinstance(self.operation, LOOKUPS):
             config["vocabulary"] = _vocabulary_of(self.operation)

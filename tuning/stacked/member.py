@@ -124,9 +124,9 @@ class Member:
         for callback in self.callbacks:
             callback.on_epoch_begin(self.next_epoch)
 
-    def go_through(self, curve):
+    def go_through_curve(self):
         """Shows its callbacks the epochs of an earlier process."""
-        for epoch, metrics in enumerate(curve, self.first_epoch):
+        for epoch, metrics in enumerate(self.curve, self.first_epoch):
             for callback in self.callbacks:
                 callback.on_epoch_begin(epoch)
                 callback.on_epoch_end(epoch, metrics)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tuning.stacked.description import is_of_keras
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.lazy_variables import initial_value
 
@@ -80,7 +81,7 @@ def _agrees(schedule, rates):
 
 def _kind_of(schedule):
     """What Keras's schedules have in common that differ in numbers only; None of anybody else's."""
-    if not type(schedule).__module__.startswith("keras."):
+    if not is_of_keras(type(schedule)):
         return None
     config = keras.tree.map_structure(
         lambda value: type(value) if _is_number(value) else value, schedule.get_config()

@@ -114,8 +114,7 @@ class _MatmulConvolution:
         windows = _windows(
             inputs, self.kernel_size, self.strides, self.dilation_rate, self.padding, 0
         )
-        patches = tf.concat(list(windows), axis=-1)
-        return tf.matmul(patches, tf.reshape(kernel, [-1, kernel.shape[-1]]))
+        return _product(windows, kernel)
 
 
 class MatmulConv1D(_MatmulConvolution, keras.layers.Conv1D):
@@ -198,9 +197,8 @@ class _MatmulTransposed:
         inputs = tf.pad(_with_zeros_between(inputs, self.strides), [[0, 0], *margins, [0, 0]])
         ones = [1] * axes
         windows = _windows(inputs, self.kernel_size, ones, self.dilation_rate, "valid", 0)
-        patches = tf.concat(list(windows), axis=-1)
         kernel = tf.linalg.matrix_transpose(tf.reverse(kernel, range(axes)))
-        return _activated(self, tf.matmul(patches, tf.reshape(kernel, [-1, kernel.shape[-1]])))
+        return _activated(self, _product(windows, kernel))
 
 
 class MatmulConv1DTranspose(_MatmulTransposed, keras.layers.Conv1DTranspose):
@@ -213,6 +211,12 @@ class MatmulConv2DTranspose(_MatmulTransposed, keras.layers.Conv2DTranspose):
 
 class MatmulConv3DTranspose(_MatmulTransposed, keras.layers.Conv3DTranspose):
     """Transposed convolution along three axes."""
+
+
+def _product(windows, kernel):
+    """All places of the windows at once, in one matrix product with the kernel."""
+    patches = tf.concat(list(windows), axis=-1)
+    return tf.matmul(patches, tf.reshape(kernel, [-1, kernel.shape[-1]]))
 
 
 def _activated(layer, outputs):

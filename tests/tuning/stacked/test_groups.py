@@ -31,6 +31,9 @@ class Drawing(L.Layer):
     def call(self, inputs):
         return inputs + keras.random.normal((1,), seed=self.generator)
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
 
 class GroupsTest(tf.test.TestCase, parameterized.TestCase):
     def setUp(self):
@@ -52,6 +55,12 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
         ),
         ("names", lambda i: model_of(L.Dense(4, name=f"layer{i}"))),
         ("seeds", lambda i: model_of(Drawing(i))),
+        (
+            "wrapped layers of one's own",
+            lambda i: model_of(
+                L.Reshape((3, 2)), L.TimeDistributed(Drawing(1)), L.Flatten(), L.Dense(4 + i)
+            ),
+        ),
         ("learning rates", lambda i: model_of(optimizer=keras.optimizers.Adam(0.1 + i))),
         ("lambdas", lambda _: model_of(loss=lambda y, p: keras.ops.mean(p, -1) + 0 * y[..., 0])),
         (
