@@ -6,6 +6,7 @@ too.
 """
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import types
@@ -13,6 +14,14 @@ import types
 import keras
 import numpy as np
 import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Number:
+    """A floating-point number in a description."""
+
+    text: str
+
 
 _DEEPEST = 8  # things within things; what is deeper is compared by identity
 
@@ -26,13 +35,16 @@ def described(value, depth=0):
         depth: How deep in a nest it is. Default 0.
 
     Returns:
-        Nest of tuples. What cannot be looked into is described by its identity.
+        Nest of tuples, in which floating-point numbers are `Number`s. What cannot be looked into is
+        described by its identity.
     """
     if depth > _DEEPEST:
         return _Itself(value)
     further = functools.partial(described, depth=depth + 1)
-    if value is None or isinstance(value, str | bytes | bool | int | float | complex | type):
-        return type(value).__name__, repr(value) if isinstance(value, float) else value
+    if isinstance(value, float | np.floating):
+        return type(value).__name__, Number(repr(value))
+    if value is None or isinstance(value, str | bytes | bool | int | complex | type):
+        return type(value).__name__, value
     if isinstance(value, dict):
         return tuple(sorted(((str(k), further(v)) for k, v in value.items()), key=lambda e: e[0]))
     if isinstance(value, list | tuple | set | frozenset):
@@ -97,6 +109,26 @@ def _config_of(value):
     """An object's configuration, None if it has none."""
     with contextlib.suppress(Exception):
         return without_beginnings(value.get_config())
+
+
+def numbers_apart(description):
+    """A description without its floating-point numbers.
+
+    Args:
+        description: What `described` returned, or a tuple of such.
+
+    Returns:
+        `(description, numbers)`, both hashable.
+    """
+    numbers = []
+
+    def without(part):
+        if isinstance(part, Number):
+            numbers.append(part)
+            return None
+        return tuple(map(without, part)) if isinstance(part, tuple) else part
+
+    return without(description), tuple(numbers)
 
 
 def own_attributes(value):

@@ -1,14 +1,14 @@
 """Whether a stack computes what its trials' own models compute: on one batch, before training."""
 
-import contextlib
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tuning.reasons import reason_of
+from tuning.stacked.constants import differing, traced
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.place import Place
+from tuning.stacked.randomness import drawing_nothing, random_layers
 from tuning.stacked.stackable_layers import RateDropout
 from tuning.stacked.trial_state import variable_of
 
@@ -32,7 +32,7 @@ def check_first_batch(program, models, skeletons, batch_size, data):
     """
     batch = data.first(batch_size)
     try:
-        stacked = _in_a_stack(program, models, skeletons, batch)
+        stacked = _in_a_stack(program, models, skeletons, batch, data)
     except Exception as error:  # whatever the vectoriser, Keras or a layer has against it
         return f"it cannot be vectorised: {reason_of(str(error)) or type(error).__name__}"
     for model, skeleton, ours in zip(models, skeletons, stacked, strict=True):
@@ -46,7 +46,7 @@ def check_first_batch(program, models, skeletons, batch_size, data):
     return None
 
 
-def _in_a_stack(program, models, skeletons, batch):
+def _in_a_stack(program, models, skeletons, batch, data):
     """For each trial `(losses, gradients, averages)` of the batch, in its own widths."""
     template = program.template
     trials = zip(models, skeletons, strict=True)
@@ -60,11 +60,14 @@ def _in_a_stack(program, models, skeletons, batch):
     ]
     state["metrics"] = program.fresh_metrics(len(places))
     arguments = state, batch, tf.zeros(2, tf.int64)
-    if all(isinstance(layer, RateDropout) for layer in _random_layers(template.model)):
+    if all(isinstance(layer, RateDropout) for layer in random_layers(template.model)):
         losses, gradients, others, *_ = program.gradients(*arguments)
     else:
-        with _drawing_nothing(template.model):
-            losses, gradients, others, *_ = program.gradients(*arguments, trace_anew=True)
+        lifted = {}
+        if program.lifted:
+            lifted, state["settings"] = _settings_without_draws(template, models, skeletons, data)
+        with drawing_nothing(template.model):
+            losses, gradients, others, *_ = program.gradients(*arguments, lifted=lifted)
     moved = [entry for entry in template.others if entry.kind == "state"]
     others = [o for o, e in zip(others, template.others, strict=True) if e.kind == "state"]
     return [
@@ -77,13 +80,26 @@ def _in_a_stack(program, models, skeletons, batch):
     ]
 
 
+def _settings_without_draws(template, models, skeletons, data):
+    """Which constants are each trial's own while random layers do as in inference, and these."""
+    trials = [
+        traced(model, skeleton, template.widths, data, without_draws=True)[1]
+        for model, skeleton in zip(models, skeletons, strict=True)
+    ]
+    lifted = dict(differing(trials))
+    return lifted, {
+        name: [tf.constant(np.stack([trial[name][place] for trial in trials])) for place in places]
+        for name, places in lifted.items()
+    }
+
+
 def _by_its_own_model(template, model, skeleton, batch):
     """The same of one trial, by its own Keras model."""
     x, y, *sample_weight = batch
     weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
     mapping = list(zip(model.trainable_variables, weights, strict=True))
     scope = keras.StatelessScope(state_mapping=mapping, collect_losses=True)
-    with _drawing_nothing(model), tf.GradientTape() as tape:
+    with drawing_nothing(model), tf.GradientTape() as tape:
         tape.watch(weights)
         with scope:
             outputs = model.call(x, training=True)
@@ -107,27 +123,6 @@ def _by_its_own_model(template, model, skeleton, batch):
         for entries in (template.trainable, moved)
     ]
     return [loss], *in_order
-
-
-def _random_layers(model):
-    return [layer for layer in model._flatten_layers() if layer._seed_generators]
-
-
-@contextlib.contextmanager
-def _drawing_nothing(model):
-    """Within it, a model's random layers do as in inference, whatever they are told."""
-    layers = [layer for layer in _random_layers(model) if layer._call_has_training_arg]
-    for layer in layers:
-        layer.call = _inferring(layer.call)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.call
-
-
-def _inferring(call):
-    return lambda *inputs, **named: call(*inputs, **named | {"training": False})
 
 
 def _tolerance(model):

@@ -8,6 +8,7 @@ import json
 import keras
 
 from tuning.stacked.description import (
+    Number,
     described,
     is_of_keras,
     own_attributes,
@@ -56,8 +57,10 @@ class Node:
         config = {name: value for name, value in config.items() if name not in parts}
         if isinstance(self.operation, LOOKUPS):
             config["vocabulary"] = _vocabulary_of(self.operation)
-        text = json.dumps(without_beginnings(config), sort_keys=True, default=repr)
-        return text, described(parts)
+        numbers = []
+        config = _without_numbers(without_beginnings(config), numbers)
+        text = json.dumps(config, sort_keys=True, default=repr)
+        return text, tuple(numbers), described(parts)
 
 
 def function_of(model):
@@ -94,6 +97,18 @@ def graph_of(model):
             )
         )
     return nodes
+
+
+def _without_numbers(config, numbers):
+    """A configuration without its floating-point numbers, which are added to a list."""
+    if isinstance(config, dict):
+        return {key: _without_numbers(config[key], numbers) for key in sorted(config)}
+    if isinstance(config, list | tuple):
+        return [_without_numbers(value, numbers) for value in config]
+    if isinstance(config, float):
+        numbers.append(Number(repr(config)))
+        return "a number"
+    return config
 
 
 def _vocabulary_of(layer):

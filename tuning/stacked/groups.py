@@ -7,9 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from tuning.reasons import reason_of
-from tuning.stacked.description import described
+from tuning.stacked.constants import Family, traced
+from tuning.stacked.description import described, numbers_apart
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.first_batch import check_first_batch
+from tuning.stacked.measures import losses_of
 from tuning.stacked.memory import trials_within
 from tuning.stacked.optimizers import rule_of
 from tuning.stacked.program import Program
@@ -20,6 +22,9 @@ from tuning.stacked.treatments import Treatments
 
 MOST = {"CPU": 32, "GPU": 512}
 """Trials of one stack. On a CPU more are no faster, and have to be waited for."""
+
+
+_CHECKED = 3  # trials of a group whose constants are their own, beside the narrowest and widest
 
 
 @dataclasses.dataclass
@@ -73,7 +78,7 @@ class Grouping:
     def __init__(self, data):
         self._data = data
         self._treatments, self._programs, self._widths = Treatments(), {}, {}
-        self._objections = {}
+        self._objections, self._families = {}, {}
 
     def group(self, models, batch_sizes):
         """Partitions models.
@@ -122,8 +127,18 @@ class Grouping:
         skeleton = Skeleton(model, self._treatments)
         if not model.trainable_variables:
             raise NotStackable("it has no trainable weights")
-        losses = described(losses_of(model))
-        return skeleton, (skeleton.key, rule, losses)
+        losses, numbers = numbers_apart(described(losses_of(model)))
+        key = skeleton.key, rule, losses
+        family = self._families.setdefault(key, self._new_family(skeleton.widths))
+        numbers = *skeleton.numbers, *numbers
+        skeleton.settings = family.settings_of(numbers, model, skeleton)
+        return skeleton, (key, skeleton.settings.variant)
+
+    def _new_family(self, widths):
+        def trace(model, skeleton):
+            return traced(model, skeleton, widths, self._data)
+
+        return Family(trace)
 
     def build(self, model):
         """Builds a model that waits for data."""
@@ -156,7 +171,8 @@ class Grouping:
         Args:
             group: `Group`.
             vectorized: Whether its trials are computed side by side. If not, it is of one trial,
-                and trials of the same widths share the program one after another. Default True.
+                and trials of the same widths and settings share the program one after another.
+                Default True.
 
         Returns:
             `Program`.
@@ -168,17 +184,19 @@ class Grouping:
         widths = group.skeletons[0].widths
         if vectorized:
             widths = group.widths or self.widths_of(group)
-        key = group.key, tuple(widths.items()), vectorized
+        settings = group.skeletons[0].settings
+        lifted = settings.lifted if vectorized else ()
+        key = group.key, tuple(widths.items()), lifted if vectorized else settings
         if key not in self._programs:
-            self._programs[key] = self._make_program(group, widths, vectorized)
+            self._programs[key] = self._make_program(group, widths, vectorized, lifted)
         return self._programs[key]
 
-    def _make_program(self, group, widths, vectorized):
+    def _make_program(self, group, widths, vectorized, lifted):
         model = group.models[0]
         rule, losses = rule_of(model.optimizer), losses_of(model)
         try:
             template = Template(model, group.skeletons[0], widths)
-            return Program(template, rule, losses, self._data.labels, vectorized)
+            return Program(template, rule, losses, self._data.labels, vectorized, lifted)
         except Exception as error:
             reason = reason_of(str(error)) or type(error).__name__
             raise NotStackable(f"no program can be made of it: {reason}") from error
@@ -186,8 +204,9 @@ class Grouping:
     def objection(self, program, group):
         """Why a program cannot train its stacks: its first batch differs from the models' own.
 
-        The narrowest and the widest model of the first group that asks are compared; other stacks
-        of the program differ in numbers only.
+        The narrowest and the widest model of the first group that asks are compared, and where
+        constants are each trial's own, some that have others; other stacks of the program differ in
+        numbers only.
 
         Args:
             program: What `program` returned.
@@ -198,25 +217,10 @@ class Grouping:
         """
         if program not in self._objections:
             sizes = [sum(skeleton.widths.values()) for skeleton in group.skeletons]
-            two = group.part(sorted({int(np.argmin(sizes)), int(np.argmax(sizes))}))
+            few = {int(np.argmin(sizes)), int(np.argmax(sizes))}
+            few |= set(range(min(_CHECKED, len(group)))) if program.lifted else set()
+            few = group.part(sorted(few))
             self._objections[program] = check_first_batch(
-                program, two.models, two.skeletons, group.batch_size, self._data
+                program, few.models, few.skeletons, group.batch_size, self._data
             )
         return self._objections[program]
-
-
-def losses_of(model):
-    """What a model was compiled with, of all that makes losses and metrics.
-
-    Args:
-        model: Compiled Keras model.
-
-    Returns:
-        Arguments of `compile`.
-    """
-    losses = {"loss": model._compile_loss._user_loss}
-    losses["loss_weights"] = model._compile_loss._user_loss_weights
-    if model._compile_metrics is not None:
-        losses["metrics"] = model._compile_metrics._user_metrics
-        losses["weighted_metrics"] = model._compile_metrics._user_weighted_metrics
-    return losses

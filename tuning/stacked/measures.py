@@ -8,6 +8,23 @@ from tuning.stacked.description import is_of_keras
 from tuning.stacked.graph import function_of
 
 
+def losses_of(model):
+    """What a model was compiled with, of all that makes losses and metrics.
+
+    Args:
+        model: Compiled Keras model.
+
+    Returns:
+        Arguments of `compile`.
+    """
+    losses = {"loss": model._compile_loss._user_loss}
+    losses["loss_weights"] = model._compile_loss._user_loss_weights
+    if model._compile_metrics is not None:
+        losses["metrics"] = model._compile_metrics._user_metrics
+        losses["weighted_metrics"] = model._compile_metrics._user_weighted_metrics
+    return losses
+
+
 def build_measures(model, labels):
     """Builds a compiled model's losses and metrics, as its own first batch would.
 

@@ -18,7 +18,7 @@ class OneTrial:
 
     Attributes:
         adds_up: Whether an evaluation may be divided into batches in any way.
-        constraints: Of each weight, or None.
+        is_constrained: Whether some weight has a constraint.
         idle: Places of the weights that the loss does not depend on; known after a trace.
     """
 
@@ -28,13 +28,40 @@ class OneTrial:
         build_measures(self._model, labels)
         fill_measures(self._model, labels)
         self.adds_up = adds_up(self._model, labels)
-        self.constraints = [v.constraint for v in self._model.trainable_variables]
+        self._constraints = [v.constraint for v in self._model.trainable_variables]
+        self.is_constrained = any(each is not None for each in self._constraints)
         self.idle = set()
 
     def fresh_metrics(self):
         """The metrics' variables before the first batch, as arrays."""
         self._model.reset_metrics()
         return [variable.numpy() for variable in self._model.metrics_variables]
+
+    def arguments(self, batch):
+        """What each of the functions takes.
+
+        Args:
+            batch: `(x, y)` or `(x, y, sample_weight)`, of any number of examples.
+
+        Returns:
+            `{name: nest of tf.TensorSpec}`.
+        """
+
+        def entries(of):
+            return [tf.TensorSpec(entry.shape, entry.dtype) for entry in of]
+
+        metrics = [tf.TensorSpec(v.shape, v.dtype) for v in self._model.metrics_variables]
+        weights, others = entries(self._template.trainable), entries(self._template.others)
+        trial = {"weights": weights, "others": others, "metrics": metrics}
+        batch = tf.nest.map_structure(
+            lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), batch
+        )
+        arguments = {
+            "gradients": (trial, batch, tf.TensorSpec([2], tf.int64)),
+            "evaluated": (trial, batch),
+            "results": (metrics,),
+        }
+        return arguments | ({"constrained": (weights,)} if self.is_constrained else {})
 
     def gradients(self, trial, batch, seed):
         """Trains nothing yet.
@@ -69,6 +96,11 @@ class OneTrial:
         """The metrics after evaluating a batch."""
         no_seed = tf.zeros(2, tf.int64)
         return self._forward(trial, batch, no_seed, training=False)[2]
+
+    def constrained(self, weights):
+        """The weights as their constraints want them."""
+        pairs = zip(weights, self._constraints, strict=True)
+        return [weight if each is None else each(weight) for weight, each in pairs]
 
     def results(self, metrics):
         """What `fit` logs, `{name: number}`, from the metrics' variables."""

@@ -21,6 +21,7 @@ class Place:
     def __init__(self, model, skeleton, program, state=None):
         self.model, self.skeleton = model, skeleton
         self._template, self._rule = program.template, program.rule
+        self._lifted = program.lifted
         self.layouts = skeleton.layouts(self._template.widths)
         self.numbers, self.rates = numbers_of(model.optimizer), LearningRates(model.optimizer)
         if state is None:
@@ -40,7 +41,13 @@ class Place:
             "others": padded(state.others, template.others),
             "slots": {k: padded(v, template.trainable) for k, v in state.slots.items()},
             "iterations": np.int64(state.iterations),
+            "settings": self._settings(),
         }
+
+    def _settings(self):
+        """Its own of the constants that each trial has of its own."""
+        constants = self.skeleton.settings.constants if self._lifted else {}
+        return {name: [constants[name][i] for i in at] for name, at in self._lifted.items()}
 
     def state(self, arrays):
         """The trial's state.

@@ -24,12 +24,16 @@ class Program:
         losses: What `compile` takes: `{"loss": ..., "metrics": ..., ...}`.
         labels: Labels of which shape and type are read, to choose the metrics.
         vectorized: Whether trials are computed side by side; if not, there is one. Default True.
+        lifted: Which of its constants each trial has of its own, as of `Settings.lifted`.
+            Default none.
 
     Attributes:
+        lifted: `{function of OneTrial: places among its constants}`.
         seconds_to_compile: The longest that XLA took for one size of stack.
     """
 
-    def __init__(self, template, rule, losses, labels, vectorized=True):
+    def __init__(self, template, rule, losses, labels, vectorized=True, lifted=()):
+        self.lifted = dict(lifted)
         self.template, self.rule, self._vectorized = template, rule, vectorized
         self._trial = OneTrial(template, losses, labels)
         types = {entry.dtype for entry in template.trainable}
@@ -43,7 +47,7 @@ class Program:
         """Trains every trial.
 
         Args:
-            state: `{"weights", "others", "slots", "iterations", "metrics"}`.
+            state: `{"weights", "others", "slots", "iterations", "settings", "metrics"}`.
             constants: `{"numbers": {name: (trials,)}, "masks": {node: (trials, channels)}}`.
             data: `(x, y)` or `(x, y, sample_weight)` tensors.
             batches: Rows of each step's batch, `(steps, examples)`.
@@ -62,7 +66,7 @@ class Program:
         """Evaluates every trial.
 
         Args:
-            state: `{"weights", "others"}`.
+            state: `{"weights", "others", "settings"}`.
             metrics: The metrics before the first batch.
             data: As for `train`, as is all that follows.
             batches: Rows of each step's batch, `(steps, examples)`.
@@ -74,21 +78,23 @@ class Program:
         """
         return self._evaluate(state, metrics, data, batches, steps, jit_compile=jit_compile)
 
-    def gradients(self, state, batch, seed, trace_anew=False):
+    def gradients(self, state, batch, seed, lifted=None):
         """Computes one batch, not by XLA, and trains nothing.
 
         Args:
             state: As for `train`.
             batch: `(x, y)` or `(x, y, sample_weight)` tensors.
             seed: As for `train`.
-            trace_anew: Whether to trace the template for this call only, as what it does has been
-                changed for a while. Default False.
+            lifted: If what the template does has been changed for a while: what `lifted` is then.
+                The template is traced for this call only. By default it has not been changed.
 
         Returns:
             Of every trial: loss, gradients, other variables and metrics after the batch, and the
             squares of gradients that come as rows, as of `OneTrial.gradients`.
         """
-        return (self._to_gradients() if trace_anew else self._gradients)(state, batch, seed)
+        if lifted is None:
+            return self._gradients(state, batch, seed)
+        return self._to_gradients(lifted)(state, batch, seed)
 
     def fresh_metrics(self, trials):
         """The state of the metrics before the first batch."""
@@ -109,23 +115,25 @@ class Program:
         return self._train.traces
 
     def _train_steps(self, state, constants, data, batches, steps, rates, seed):
+        settings = {"settings": state["settings"]}
+
         def body(step, state):
             batch = _rows(data, batches[step])
             own_seed = tf.stack([seed[0], seed[1] + tf.cast(step, seed.dtype)])
-            return step + 1, self._step(state, constants, batch, rates[step], own_seed)
+            trials = state | settings
+            return step + 1, self._step(trials, constants, batch, rates[step], own_seed)
 
-        state = _loop(steps, body, state)
-        return state, self._over_trials(self._trial.results, state["metrics"])
+        state = _loop(steps, body, _without_settings(state)) | settings
+        return state, self._over_trials("results", state["settings"], state["metrics"])
 
     def _evaluate_steps(self, state, metrics, data, batches, steps):
         def body(step, metrics):
             batch = _rows(data, batches[step])
-            trials = state | {"metrics": metrics}
-            metrics = self._over_trials(lambda own: self._trial.evaluated(own, batch), trials)
-            return step + 1, metrics
+            trials = _without_settings(state) | {"metrics": metrics}
+            return step + 1, self._over_trials("evaluated", state["settings"], trials, batch)
 
         metrics = _loop(steps, body, metrics)
-        return metrics, self._over_trials(self._trial.results, metrics)
+        return metrics, self._over_trials("results", state["settings"], metrics)
 
     def _step(self, state, constants, batch, rate, seed):
         _, gradients, others, metrics, squares = self._gradients(state, batch, seed)
@@ -141,10 +149,8 @@ class Program:
             state["slots"],
             squares,
         )
-        weights = [
-            weight if constraint is None else self._over_trials(constraint, weight)
-            for weight, constraint in zip(weights, self._trial.constraints, strict=True)
-        ]
+        if self._trial.is_constrained:
+            weights = self._over_trials("constrained", state["settings"], weights)
         return {
             "weights": self._unpadded(weights, self.template.trainable, masks),
             "others": self._unpadded(others, self.template.others, masks),
@@ -156,17 +162,29 @@ class Program:
     def _unpadded(self, tensors, entries, masks):
         return [_real(t, entry, masks) for t, entry in zip(tensors, entries, strict=True)]
 
-    def _to_gradients(self):
-        return TracedOnce(self._gradients_of_all, free_axes=(1, 1, 0))
+    def _to_gradients(self, lifted=None):
+        def gradients(state, batch, seed):
+            trials, settings = _without_settings(state), state["settings"]
+            return self._over_trials("gradients", settings, trials, batch, seed, lifted=lifted)
 
-    def _gradients_of_all(self, state, batch, seed):
-        return self._over_trials(lambda own: self._trial.gradients(own, batch, seed), state)
+        return TracedOnce(gradients, free_axes=(1, 1, 0))
 
-    def _over_trials(self, function, members):
+    def _over_trials(self, name, settings, members, *shared, lifted=None):
+        """What a function of `OneTrial` returns for each trial."""
+
+        def function(own):
+            return getattr(self._trial, name)(own, *shared)
+
         if self._vectorized:
-            return vectorizer.over_trials(function, members)
+            places = (self.lifted if lifted is None else lifted).get(name, ())
+            constants = dict(zip(places, settings.get(name, ()), strict=True))
+            return vectorizer.over_trials(function, members, constants)
         result = function(tf.nest.map_structure(lambda tensor: tensor[0], members))
         return tf.nest.map_structure(lambda tensor: tensor[tf.newaxis], result)
+
+
+def _without_settings(state):
+    return {name: value for name, value in state.items() if name != "settings"}
 
 
 def _rows(data, rows):

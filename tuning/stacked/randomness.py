@@ -17,3 +17,25 @@ def undisturbed_seeds():
             yield
         finally:
             random.setstate(state)
+
+
+def random_layers(model):
+    """Layers of a model that draw."""
+    return [layer for layer in model._flatten_layers() if layer._seed_generators]
+
+
+@contextlib.contextmanager
+def drawing_nothing(model):
+    """Within it, a model's random layers do as in inference, whatever they are told."""
+    layers = [layer for layer in random_layers(model) if layer._call_has_training_arg]
+    for layer in layers:
+        layer.call = _inferring(layer.call)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.call
+
+
+def _inferring(call):
+    return lambda *inputs, **named: call(*inputs, **named | {"training": False})

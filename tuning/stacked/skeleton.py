@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from tuning.stacked.description import numbers_apart
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.graph import WIDTHS, function_of, graph_of
 from tuning.stacked.stackable_layers import is_rate_dropout
@@ -18,7 +19,9 @@ class Skeleton:
         treatments: `Treatments`, shared by all models.
 
     Attributes:
-        key: Hashable; equal for models that are the same but for such widths.
+        key: Hashable; equal for models that are the same but for such widths and numbers.
+        numbers: Of what it is described by, the floating-point numbers.
+        settings: The `Settings` of its trial, once a `Grouping` has looked at it.
         widths: `{place: width}` of the nodes whose width may differ.
 
     Raises:
@@ -41,7 +44,9 @@ class Skeleton:
             if treatment.width and place not in fixed
         }
         calls = tuple(self._describe(place) for place in range(len(self.nodes)))
-        self.key = (*calls, *_interface(function_of(model)))
+        calls, self.numbers = numbers_apart(calls)
+        self.key = (*calls, *_interface(function_of(model)), *self._treatments)
+        self.settings = None
 
     def _places_that_may_not_be_padded(self):
         fixed = {place for place, node in enumerate(self.nodes) if node.is_output}

@@ -118,7 +118,7 @@ class Stack:
         Returns:
             `{name: (trials,) array}`.
         """
-        state = {name: self._state[name] for name in ("weights", "others")}
+        state = {name: self._state[name] for name in ("weights", "others", "settings")}
         metrics = self._fresh_metrics
         for arrays, rows in data.batches(None, self._validation_batch_size):
             count = tf.constant(len(rows) if steps is None else steps)

@@ -52,6 +52,14 @@ class OwnNormalization(keras.layers.Normalization):
         return super().call(inputs)
 
 
+class OwnLeakyReLU(keras.layers.LeakyReLU):
+    """Leaky ReLU whose slope is a constant of the graph; Keras's is no number in it."""
+
+    def call(self, inputs):
+        """The inputs, the negative ones times the slope."""
+        return keras.ops.where(inputs > 0, inputs, self.negative_slope * inputs)
+
+
 _SIZES = {"l1": keras.ops.absolute, "l2": keras.ops.square}
 
 
@@ -276,6 +284,13 @@ _BY_WINDOWS = {
 """Of each of Keras's layers, the one that stands for it."""
 
 
+_ALTERED = {
+    keras.layers.Normalization: OwnNormalization,
+    keras.layers.LeakyReLU: OwnLeakyReLU,
+}
+"""The same, of layers without weights to be trained."""
+
+
 def _windows(inputs, sizes, strides, dilations, padding, filler):
     """For each place in the window, what lies there for every position of the window."""
     extents = [(size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True)]
@@ -321,8 +336,8 @@ def stackable(layer, **changes):
             name=config["name"],
             dtype=layer.dtype_policy,
         )
-    if type(layer) is keras.layers.Normalization:
-        return OwnNormalization.from_config(config)
+    if type(layer) in _ALTERED:
+        return _ALTERED[type(layer)].from_config(config)
     by_windows = type(layer) in _BY_WINDOWS and _has_plain_windows(layer)
     made = made_anew(layer, config, _BY_WINDOWS[type(layer)] if by_windows else None)
     return _give_strengths(made, layer)

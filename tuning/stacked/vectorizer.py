@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.python.ops.parallel_for import pfor
 
 
-def over_trials(function, members):
+def over_trials(function, members, constants=None):
     """What a function returns for each trial, computed for all of them at once, in a graph.
 
     `tf.vectorized_map` does the same; but it takes each trial's part of the arguments by a gather,
@@ -17,6 +17,8 @@ def over_trials(function, members):
     Args:
         function: Function of a nest of tensors, one trial's.
         members: The nest of all, each tensor with the trials as its first axis.
+        constants: `{place: tensor}` of those of the function's floating-point constants that are
+            another one in each trial, with that axis. Default none.
 
     Returns:
         What `function` returns, with that axis.
@@ -37,6 +39,10 @@ def over_trials(function, members):
     )
     for part, tensor in zip(parts, tensors, strict=True):
         conversion._add_conversion(part, pfor.wrap(tensor, True))
+    if constants:
+        numbers = [op.outputs[0] for op in one.get_operations() if _is_number(op)]
+        for place, tensor in constants.items():
+            conversion._add_conversion(numbers[place], pfor.wrap(tensor, True))
     for outside, inside in one.captures:
         conversion._add_conversion(inside, pfor.wrap(outside, False))
 
@@ -46,6 +52,10 @@ def over_trials(function, members):
         return stacked
 
     return tf.nest.map_structure(of_all, results)
+
+
+def _is_number(operation):
+    return operation.type == "Const" and operation.outputs[0].dtype.is_floating
 
 
 def _name_squeezed_axes(graph):

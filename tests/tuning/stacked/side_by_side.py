@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 
 from tuning.stacked import Data, Grouping, Stack, check_first_batch
 
@@ -76,7 +77,7 @@ def fit(model, x, y, orders, batch_size=8, sample_weight=None, validation=None):
         weights = None if sample_weight is None else sample_weight[order]
         logs = model.fit(
             x[order],
-            y[order],
+            tf.nest.map_structure(lambda labels: labels[order], y),  # noqa: B023
             batch_size=batch_size,
             sample_weight=weights,
             validation_data=validation,

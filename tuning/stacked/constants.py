@@ -1,0 +1,176 @@
+"""Numbers that are constants of a trial's own graph, and others in each trial of a stack.
+
+A noise's deviation, a loss's exponent, a momentum of moving averages: whoever reads them, and
+however, they end as constants of the graph that TensorFlow traces. Trials whose graphs are the same
+but for such constants are one program, which takes them as arguments.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+
+import numpy as np
+import tensorflow as tf
+
+from tuning.stacked.measures import losses_of
+from tuning.stacked.one_trial import OneTrial
+from tuning.stacked.randomness import drawing_nothing
+from tuning.stacked.template import Template
+from tuning.stacked.turns import TURNS
+
+_IGNORED = "_class", "_gradient_op_type"
+"""Attributes of operations that are other names in each graph."""
+
+
+@dataclasses.dataclass(eq=False)
+class Settings:
+    """The numbers of a trial, as far as its program is not the same for any number."""
+
+    family: object
+    """`Family` of the trial."""
+    variant: int = 0
+    """Which of the family's programs it is."""
+    constants: dict | None = None
+    """`{function of OneTrial: [array]}`: all of its graphs' floating-point constants, in order;
+    None while no other trial of the family has other numbers."""
+
+    @property
+    def lifted(self):
+        """Which constants are not the same in all trials of the program, as of `differing`."""
+        return self.family.lifted(self.variant)
+
+
+class Family:
+    """Trials that are described alike but for numbers, and which of them are one program.
+
+    Threads that ask for what is lifted, as those that trace, do so in turns (`TURNS.first`).
+
+    Args:
+        trace: Function of a model and its `Skeleton` to what `traced` returns.
+    """
+
+    def __init__(self, trace):
+        self._trace = trace
+        self._known, self._untraced, self._variants = {}, [], {}
+
+    def settings_of(self, numbers, model, skeleton):
+        """The `Settings` of a trial; one and the same for equal numbers.
+
+        Args:
+            numbers: What `numbers_apart` found.
+            model: Compiled, built Keras model.
+            skeleton: Its `Skeleton`.
+        """
+        if numbers not in self._known:
+            settings = self._known[numbers] = Settings(self)
+            self._untraced.append((settings, model, skeleton))
+            if len(self._known) > 1:
+                with TURNS.first():
+                    while self._untraced:
+                        self._read(*self._untraced.pop(0))
+        return self._known[numbers]
+
+    def _read(self, settings, model, skeleton):
+        """Finds out which program a trial is, and its constants."""
+        try:
+            signature, constants = self._trace(model, skeleton)
+        except Exception as error:  # making its program will tell
+            signature, constants = (repr(error), len(self._variants)), {}
+        first, lifted = self._variants.setdefault(signature, (constants, set()))
+        settings.variant, settings.constants = list(self._variants).index(signature), constants
+        for name, values in constants.items():
+            for place, value in enumerate(values):
+                if value.tobytes() == first[name][place].tobytes():
+                    values[place] = first[name][place]  # of hundreds of trials
+                else:
+                    lifted.add((name, place))
+
+    def lifted(self, variant):
+        """Which constants are not the same in all trials of a variant, as of `differing`."""
+        _, lifted = [*self._variants.values(), ({}, ())][variant]
+        names = sorted({name for name, _ in lifted})
+        return tuple((name, tuple(sorted(p for n, p in lifted if n == name))) for name in names)
+
+
+def differing(trials):
+    """Which constants are not the same in all of some trials.
+
+    Args:
+        trials: The `constants` of each, of one signature.
+
+    Returns:
+        `((function, places among its constants), ...)` for the functions that have any.
+    """
+    lifted = {}
+    for name, first in (trials[0] or {}).items():
+        values = [{trial[name][place].tobytes() for trial in trials} for place in range(len(first))]
+        lifted[name] = tuple(place for place, each in enumerate(values) if len(each) > 1)
+    return tuple((name, places) for name, places in lifted.items() if places)
+
+
+def traced(model, skeleton, widths, data, without_draws=False):
+    """The graphs of what `OneTrial` computes for a model, by the model's own settings.
+
+    Args:
+        model: Compiled, built Keras model.
+        skeleton: Its `Skeleton`.
+        widths: `{place: width}` of the graphs.
+        data: `Data`.
+        without_draws: Whether random layers do as in inference. Default False.
+
+    Returns:
+        `(signature, constants)`: equal for graphs that differ only in constants, and these.
+    """
+    template = Template(model, skeleton, widths)
+    trial = OneTrial(template, losses_of(model), data.labels)
+    digest, constants = hashlib.sha256(), {}
+    with drawing_nothing(template.model) if without_draws else contextlib.nullcontext():
+        for name, arguments in trial.arguments(data.first(1)).items():
+            graph = _graph_of(getattr(trial, name), arguments)
+            constants[name] = _read(graph, digest)
+    return digest.digest(), constants
+
+
+def _graph_of(function, arguments):
+    graph = tf.__internal__.FuncGraph("one_trial")
+    with graph.as_default():
+        function(
+            *tf.nest.map_structure(
+                lambda each: tf.compat.v1.placeholder(each.dtype, each.shape), arguments
+            )
+        )
+    return graph
+
+
+def _read(graph, digest):
+    """A graph's floating-point constants; all else of it goes into the digest."""
+    nodes = graph.as_graph_def().node
+    places = {node.name: str(place) for place, node in enumerate(nodes)}
+    constants = []
+    for node in nodes:
+        is_constant = is_number(node.op, node.attr)
+        if is_constant:
+            constants.append(tf.make_ndarray(node.attr["value"].tensor))
+            digest.update(repr((constants[-1].shape, str(constants[-1].dtype))).encode())
+        for source in node.input:
+            name, _, output = source.lstrip("^").partition(":")
+            digest.update(f"{places[name]}:{output}{source[0] == '^'};".encode())
+        digest.update(node.op.encode())
+        for name in sorted(node.attr):
+            if name not in _IGNORED and not (is_constant and name == "value"):
+                digest.update(name.encode() + node.attr[name].SerializeToString(deterministic=True))
+    for outside, inside in graph.captures:
+        digest.update(places[inside.op.name].encode())
+        if outside.dtype not in (tf.resource, tf.variant) and hasattr(outside, "numpy"):
+            digest.update(np.asarray(outside).tobytes())
+    return constants
+
+
+def is_number(operation, attributes):
+    """Whether a node of a graph is a floating-point constant.
+
+    Args:
+        operation: Its type.
+        attributes: `{name: AttrValue}`.
+    """
+    return operation == "Const" and tf.dtypes.as_dtype(attributes["dtype"].type).is_floating
