@@ -4,6 +4,8 @@ All tensors of a trial's state have the trials as their first axis. What one tri
 vectorised over that axis; the optimiser's update is written for it.
 """
 
+import uuid
+
 import numpy as np
 import tensorflow as tf
 
@@ -28,12 +30,13 @@ class Program:
             Default none.
 
     Attributes:
+        name: Text; of no two programs, in whatever processes, the same.
         lifted: `{function of OneTrial: places among its constants}`.
         seconds_to_compile: The longest that XLA took for one size of stack.
     """
 
     def __init__(self, template, rule, losses, labels, vectorized=True, lifted=()):
-        self.lifted = dict(lifted)
+        self.name, self.lifted = uuid.uuid4().hex, dict(lifted)
         self.template, self.rule, self._vectorized = template, rule, vectorized
         self._trial = OneTrial(template, losses, labels)
         types = {entry.dtype for entry in template.trainable}

@@ -14,10 +14,20 @@ class Report:
     """`{way: trials}`: `stacked`, `one program` (one after another, traced once) or `fit`."""
     reasons: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     """`{why a trial was not stacked: trials}`."""
+    programs: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    """`{name of a program: trials that it trained in stacks}`."""
 
-    def add(self, way, reason=""):
-        """Counts one trial."""
+    def add(self, way, reason="", program=None):
+        """Counts one trial.
+
+        Args:
+            way: `STACKED`, `ONE_PROGRAM` or `FIT`.
+            reason: Why it was not stacked; empty if it was.
+            program: Name of the `Program` that trained it in a stack.
+        """
         self.ways[way] += 1
+        if program:
+            self.programs[program] += 1
         if reason:
             self.reasons[reason] += 1
 
@@ -25,12 +35,15 @@ class Report:
         """Counts the trials of another `Report`."""
         self.ways += other.ways
         self.reasons += other.reasons
+        self.programs += other.programs
 
     def __str__(self):
-        """One sentence, e.g. `250 trials stacked, 6 by fit (an optimiser of its own: 6)`."""
+        """One line: `trials trained: 250 stacked (3 programs), 6 by fit (it is shy: 6)`."""
         if not self.ways:
             return "no trial was trained"
-        names = {STACKED: "stacked", ONE_PROGRAM: "one after another in one program", FIT: "by fit"}
+        programs = len(self.programs)
+        stacked = f"stacked ({programs} program{'s' * (programs > 1)})" if programs else "stacked"
+        names = {STACKED: stacked, ONE_PROGRAM: "one after another in one program", FIT: "by fit"}
         ways = [f"{self.ways[way]} {name}" for way, name in names.items() if self.ways[way]]
         reasons = "; ".join(f"{reason}: {count}" for reason, count in self.reasons.most_common())
         return "trials trained: " + ", ".join(ways) + (f" ({reasons})" if reasons else "")

@@ -36,6 +36,8 @@ class StackTraining:
         """Whether its program is there, as far as it can be."""
         self.objection = None
         """Why these members cannot be stacked, once that is known."""
+        self.program_name = None
+        """`Program.name`, once it is there."""
 
     def _prepare(self):
         """Checks the first batch and compiles.
@@ -54,7 +56,7 @@ class StackTraining:
                 program = self._grouping.program(self.group, not self.refusal)
                 if objection := self._grouping.objection(program, self.group):
                     return objection
-                self._stack = self._stacked(program, jit_compile)
+                self._stack, self.program_name = self._stacked(program, jit_compile), program.name
                 began = time.monotonic()
                 self._stack.compile()
                 if jit_compile:

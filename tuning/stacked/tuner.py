@@ -42,7 +42,7 @@ class StackedTuner(OneByOneTuner):
     """A `keras_tuner.Tuner` that trains many trials as one compiled program.
 
     `build(hp)` gives each trial's ordinary compiled Keras model. Models that are the same program
-    but for layers' widths and the optimisers' numbers are trained side by side, each exactly as if
+    but for layers' widths and for numbers, of whatever part, are trained side by side, each exactly as if
     it were alone: by Keras's own functions for loss, gradients and metrics, vectorised, and by the
     optimiser's update written for a stack. Trials that cannot be stacked are trained by `fit`;
     `report` says how many, and why. A trial that diverges ends and harms no other.
@@ -210,7 +210,7 @@ class StackedTuner(OneByOneTuner):
                 refused.append(training)
                 continue
             for trial in {member.trial: None for member in training.members}:
-                self._end_if_done(trial, built[trial], training.refusal)
+                self._end_if_done(trial, built[trial], training)
             self._checkpoint.remove(training)
         return refused
 
@@ -275,9 +275,13 @@ class StackedTuner(OneByOneTuner):
             )
         return model
 
-    def _end_if_done(self, trial, members, refusal=""):
+    def _end_if_done(self, trial, members, training=None):
+        """Ends a trial if all its executions have ended, the last one in this `StackTraining`."""
         if members and all(member.ended for member in members):
-            self.report.add(ONE_PROGRAM if refusal else STACKED, refusal)
+            if training and training.refusal:
+                self.report.add(ONE_PROGRAM, training.refusal)
+            else:
+                self.report.add(STACKED, program=training and training.program_name)
             self._end(trial, members)
 
     def _end(self, trial, members):

@@ -182,7 +182,7 @@ class ConstantsTest(tf.test.TestCase, parameterized.TestCase):
                 for name, values in history.items():
                     self.assertAllClose(logs[name][trial], values[epoch], rtol=1e-4, msg=name)
 
-    @parameterized.parameters(*MAKERS, noisy, spatial)
+    @parameterized.parameters(batch_norm, focal, constrained, measured, noisy, spatial)
     def test_another_trials_number_is_noticed(self, maker):
         models = [maker(4, number) for number in (0.9, 0.3)]
         x, y = data_for(models[0])

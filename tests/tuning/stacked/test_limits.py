@@ -79,10 +79,13 @@ class LimitsTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_report_counts_ways_and_reasons(self):
         report = Report()
         self.assertEqual(str(report), "no trial was trained")
-        report.add("stacked")
+        for program in ("one", "one", "another"):
+            report.add("stacked", program=program)
         report.add("fit", "it is shy")
         report.add("fit", "it is shy")
-        self.assertEqual(str(report), "trials trained: 1 stacked, 2 by fit (it is shy: 2)")
+        self.assertEqual(
+            str(report), "trials trained: 3 stacked (2 programs), 2 by fit (it is shy: 2)"
+        )
 
 
 if __name__ == "__main__":

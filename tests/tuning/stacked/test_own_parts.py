@@ -115,6 +115,8 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_search_with_ones_own(self, build):
         stacked, alone = (self.searched(kind, build) for kind in (StackedTuner, OneByOneTuner))
         self.assertEqual(stacked.report.ways, {"stacked": 3}, str(stacked.report))
+        if build not in (BUILDERS["operation"], BUILDERS["in_a_loop"]):  # these are other graphs
+            self.assertLen(stacked.report.programs, 1)
         self.assert_same(stacked, alone)
 
     @parameterized.parameters(
