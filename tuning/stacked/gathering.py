@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 
+from tuning.stacked.graph import is_recurrent
 from tuning.stacked.groups import Group
 from tuning.stacked.stack import WHOLE_BATCHES
 
@@ -150,7 +151,9 @@ class Gathering:
 
 
 def uses_of_weights(skeleton, widths):
-    """How many weights a template has, those of a convolution once for each place of its output.
+    """How many weights a template has, of a convolution once for each place of its output.
+
+    Those of a recurrent layer count once for each step.
 
     Args:
         skeleton: `Skeleton` of one of its models.
@@ -159,7 +162,10 @@ def uses_of_weights(skeleton, widths):
     uses = 0
     for node in skeleton.nodes:
         weights = getattr(node.operation, "trainable_variables", ())
-        positions = math.prod(size or 1 for size in (node.shape or ())[1:-1])
+        shape = (
+            skeleton.nodes[node.sources[0]].shape if is_recurrent(node.operation) else node.shape
+        )
+        positions = math.prod(size or 1 for size in (shape or ())[1:-1])
         uses += positions * sum(math.prod(weight.shape) for weight in weights)
     growth = max([widths[place] / skeleton.widths[place] for place in widths], default=1.0)
     return growth**2 * uses

@@ -63,6 +63,12 @@ class Node:
         return text, tuple(numbers), described(parts)
 
 
+def is_recurrent(operation):
+    """Whether a layer goes through its inputs in a loop of TensorFlow's, itself or inside it."""
+    layers = operation._flatten_layers() if isinstance(operation, keras.layers.Layer) else ()
+    return any(isinstance(layer, keras.layers.RNN) and not layer.unroll for layer in layers)
+
+
 def function_of(model):
     """The Functional model that a model is: itself, or what a built Sequential model holds."""
     return getattr(model, "_functional", None) or model

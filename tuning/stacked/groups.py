@@ -11,6 +11,7 @@ from tuning.stacked.constants import Family, traced
 from tuning.stacked.description import described, numbers_apart
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.first_batch import check_first_batch
+from tuning.stacked.graph import is_recurrent
 from tuning.stacked.measures import losses_of
 from tuning.stacked.memory import trials_within
 from tuning.stacked.optimizers import rule_of
@@ -163,7 +164,7 @@ class Grouping:
             Integer, 1 or more.
         """
         fit = trials_within(memory, group.skeletons[0], self.widths_of(group), group.batch_size)
-        return min(fit, MOST["GPU" if tf.config.list_physical_devices("GPU") else "CPU"])
+        return min(fit, MOST["GPU" if _has_gpu() else "CPU"])
 
     def program(self, group, vectorized=True):
         """The program that trains a group; the same one for groups of the same template.
@@ -179,8 +180,10 @@ class Grouping:
 
         Raises:
             NotStackable: If a layer cannot be made anew from its configuration, or a metric not be
-                tried.
+                tried; or if trials train faster one after another.
         """
+        if vectorized and not _has_gpu() and any(map(is_recurrent, group.models)):
+            raise NotStackable("recurrent layers train faster one after another")
         widths = group.skeletons[0].widths
         if vectorized:
             widths = group.widths or self.widths_of(group)
@@ -224,3 +227,7 @@ class Grouping:
                 program, few.models, few.skeletons, group.batch_size, self._data
             )
         return self._objections[program]
+
+
+def _has_gpu():
+    return bool(tf.config.list_physical_devices("GPU"))

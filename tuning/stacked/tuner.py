@@ -42,10 +42,11 @@ class StackedTuner(OneByOneTuner):
     """A `keras_tuner.Tuner` that trains many trials as one compiled program.
 
     `build(hp)` gives each trial's ordinary compiled Keras model. Models that are the same program
-    but for layers' widths and for numbers, of whatever part, are trained side by side, each exactly as if
-    it were alone: by Keras's own functions for loss, gradients and metrics, vectorised, and by the
-    optimiser's update written for a stack. Trials that cannot be stacked are trained by `fit`;
-    `report` says how many, and why. A trial that diverges ends and harms no other.
+    but for layers' widths and for numbers, of whatever part, are trained side by side, each exactly
+    as if it were alone: by Keras's own functions for loss, gradients and metrics, vectorised, and
+    by the optimiser's update written for a stack. Trials that cannot be stacked, or are slower so,
+    train one after another through one compiled epoch, or by `fit`; `report` says how many, and
+    why. A trial that diverges ends and harms no other.
 
     Epoch e of every trial goes through the examples in the order `default_rng([seed, e])`.
 

@@ -160,6 +160,12 @@ class GatheringTest(tf.test.TestCase, parameterized.TestCase):
         ((group,), _) = grouping.group([model], [4])
         self.assertEqual(uses_of_weights(group.skeletons[0], {}), 64 * (9 * 4 + 4))
 
+    def test_the_weights_of_a_recurrent_layer_count_once_for_each_step(self):
+        model = keras.Sequential([keras.Input((7, 2)), keras.layers.SimpleRNN(3)])
+        model.compile("sgd", "mse")
+        ((group,), _) = Grouping(Data(np.zeros((4, 7, 2)), np.zeros((4, 3)))).group([model], [4])
+        self.assertEqual(uses_of_weights(group.skeletons[0], {}), 7 * (2 * 3 + 3 * 3 + 3))
+
 
 if __name__ == "__main__":
     tf.test.main()

@@ -251,15 +251,20 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(tuner.report.ways, {"fit": 4})
         self.assertLen(self.rows(), 12)
 
-    def test_what_the_compiler_cannot_do_is_stacked_as_a_graph(self):
-        def recurrent(hp):
-            layers = keras.layers.Reshape((2, 1)), keras.layers.SimpleRNN(3), keras.layers.Dense(2)
-            model = keras.Sequential([keras.Input((2,)), *layers])
+    @parameterized.parameters(
+        ((keras.layers.IntegerLookup(vocabulary=[0, 1]), keras.layers.Embedding(3, 2)), "stacked"),
+        ((keras.layers.Reshape((2, 1)), keras.layers.SimpleRNN(3)), "one program"),
+    )
+    def test_what_the_compiler_cannot_do_in_a_stack_is_trained_otherwise(self, layers, way):
+        def unusual(hp):
+            others = [type(layer).from_config(layer.get_config()) for layer in layers]
+            hidden = [*others, keras.layers.Flatten(), keras.layers.Dense(2)]
+            model = keras.Sequential([keras.Input((2,)), *hidden])
             model.compile(build(hp).optimizer, build(hp).loss, metrics=["accuracy"])
             return model
 
-        tuner = self.search(self.tuner(builder=recurrent, jit_compile=True))
-        self.assertEqual(tuner.report.ways, {"stacked": 4}, str(tuner.report))
+        tuner = self.search(self.tuner(builder=unusual, jit_compile=True))
+        self.assertEqual(tuner.report.ways, {way: 4}, str(tuner.report))
 
     def test_models_that_cannot_be_vectorised_share_one_program_one_after_another(self):
         class Lonely(keras.layers.Layer):
