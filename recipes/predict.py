@@ -68,7 +68,9 @@ def main(settings):
     path = settings.model or latest_model()
     model = load_model(path)
     class_names = names_of_classes(model, path)
-    inputs, identifiers = read_inputs(settings.input or training_data(path), model)
+    data = settings.input or training_data(path)
+    keep_what_is_read(output, path, data)
+    inputs, identifiers = read_inputs(data, model)
     probabilities = model.predict(inputs, batch_size=1024, verbose=0)
     write(output, identifiers, class_names, probabilities)
     report(path, class_names, probabilities, output)
@@ -87,6 +89,19 @@ def checked_output(settings):
     if output.exists() and not settings.overwrite:
         raise BadInput(f"{settings.output} exists: give --overwrite or another --output.")
     return output
+
+
+def keep_what_is_read(output, model, data):
+    """Refuses an output that would take the model's or the input's place.
+
+    Args:
+        output: The checked output file.
+        model: The model's path.
+        data: The input's path, or a data set's name.
+    """
+    for name, path in (("model", model), ("input", Path(data))):
+        if output == path.resolve():
+            raise BadInput(f"output must be another file than the {name}. Received: {output}.")
 
 
 def latest_model():

@@ -128,6 +128,19 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
         predict.main(predict.Settings(model, "iris", precious, overwrite=True))
         self.assertLen(rows_of(precious), 150)
 
+    def test_neither_model_nor_input_is_overwritten(self):
+        model = self.train_on("iris", epochs=1)
+        table = self.write_csv("new.csv", [dict.fromkeys("abcd", 1)])
+        for output in (model, table):
+            before = output.read_bytes()
+            with self.assertRaisesRegex(BadInput, "output must be another file than"):
+                predict.main(predict.Settings(model, str(table), output, overwrite=True))
+            self.assertEqual(output.read_bytes(), before)
+
+    def test_an_input_that_is_nothing_is_called_the_input(self):
+        with self.assertRaisesRegex(BadInput, '^input must be one of .*input="flowers.tsv"'):
+            predict.main(predict.Settings(self.train_on("iris", epochs=1), "flowers.tsv"))
+
     @parameterized.parameters(("no/folder.csv", "existing folder"), (".", "something else"))
     def test_an_output_that_cannot_be_written_is_refused_at_once(self, output, pattern):
         with self.assertRaisesRegex(BadInput, f"output must be.*{pattern}"):

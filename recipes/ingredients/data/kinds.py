@@ -9,10 +9,14 @@ DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")
 NAMES = (*SHIPPED, *DOWNLOADED)
 
 
-def kind_of(data: str) -> str:
+def kind_of(data: str, setting: str = "data") -> str:
     """Tells the kind of data: `"name"`, `"folder"`, `"csv"` or `"npz"`.
 
     A data set's name comes first; a folder that bears the same name is meant by `./name`.
+
+    Args:
+        data: what was given.
+        setting: what a message calls it.
 
     Raises:
         BadInput: if it is none of them, or a file that does not exist.
@@ -33,6 +37,6 @@ def kind_of(data: str) -> str:
         return suffix[1:]
     problem = "a file that is neither .csv nor .npz" if exists else "no such data set or path"
     raise BadInput(
-        f"data must be one of {', '.join(NAMES)}, a folder of images, a .csv or a .npz. "
-        f"Received: data={quoted(data)}, {problem}.{did_you_mean(data, NAMES)}"
+        f"{setting} must be one of {', '.join(NAMES)}, a folder of images, a .csv or a .npz. "
+        f"Received: {setting}={quoted(data)}, {problem}.{did_you_mean(data, NAMES)}"
     )

@@ -34,7 +34,7 @@ def read_inputs(data: str | Path, model: keras.Model) -> tuple[Inputs, list[str]
     Raises:
         BadInput: if the data cannot be read or do not fit the model.
     """
-    kind, path = kind_of(str(data)), Path(data)
+    kind, path = kind_of(str(data), "input"), Path(data)
     wanted = getattr(model, "input", None)
     if isinstance(wanted, dict):
         return _numbered(_columns(kind, str(data), wanted))
