@@ -4,7 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.ingredients.data.source import Examples, Source, name_classes, refuse_measured
+from recipes.ingredients.data.source import (
+    Examples,
+    Source,
+    is_missing,
+    name_classes,
+    refuse_measured,
+)
 from recipes.ingredients.errors import BadInput, did_you_mean, listed, quoted
 
 
@@ -104,7 +110,10 @@ def _named_arrays(path, file, needed, optional):
             raise ValueError("a single array, as in a .npy file")
         names = set(archive.files)
     except Exception as error:
-        raise BadInput(f"{path} must be a .npz file. {_cause(error)}") from error
+        # NumPy takes whatever it does not know for pickled objects.
+        is_other = "pickle" in str(error)
+        cause = "Received: a file of another kind." if is_other else _cause(error)
+        raise BadInput(f"{path} must be a .npz file. {cause}") from error
     for name in needed:
         if name not in names:
             raise BadInput(
@@ -168,8 +177,9 @@ def _label_names(y, where):
         except UnicodeDecodeError as error:
             raise BadInput(f"{where} must hold text in UTF-8. Received: other bytes.") from error
     names = [str(label) for label in y.tolist()]
-    if "" in names:
+    missing = sum(map(is_missing, names))
+    if missing:
         raise BadInput(
-            f"{where} must name a class for every example. Received: {names.count('')} empty."
+            f"{where} must name a class for every example. Received: {missing} empty or NaN."
         )
     return names

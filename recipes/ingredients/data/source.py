@@ -65,6 +65,11 @@ def take(x: np.ndarray | dict, indices: np.ndarray | slice) -> np.ndarray | dict
     return x[indices]
 
 
+def is_missing(label: str) -> bool:
+    """Whether a label names no class: it is empty or NaN. "none", "NA" and the like may name one."""
+    return label.lower() in ("", "nan")
+
+
 def name_classes(labels: Sequence[str], where: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Numbers the classes: whole numbers in their order, other names in the alphabet's.
 

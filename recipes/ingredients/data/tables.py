@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from recipes.ingredients.data.delimited import Table, read_table
-from recipes.ingredients.data.source import DECIMAL, Examples, Source, name_classes, refuse_measured
+from recipes.ingredients.data.source import (
+    DECIMAL,
+    Examples,
+    Source,
+    is_missing,
+    name_classes,
+    refuse_measured,
+)
 from recipes.ingredients.errors import BadInput, did_you_mean, listed, quoted
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
@@ -138,12 +145,12 @@ def _target_column(table, target):
 
 def _classes(table, target):
     labels = [cell.strip() for cell in table.columns[target]]
-    empty = [place for place, label in enumerate(labels) if not label]
+    missing = [place for place, label in enumerate(labels) if is_missing(label)]
     where = f"the target column {quoted(target)} of {table.path}"
-    if empty:
+    if missing:
         raise BadInput(
             f"{where} must name a class in every row. "
-            f"Received: {len(empty)} empty, the first on line {table.lines[empty[0]]}."
+            f"Received: {len(missing)} empty or NaN, the first on line {table.lines[missing[0]]}."
         )
     if table.decimal_comma:
         refuse_measured([label.replace(",", ".", 1) for label in labels], where)

@@ -32,7 +32,8 @@ TABLES = (
     ("too large a number", f"size,class\n1e39,a\n{ROWS}", '"size".*"1e39" on line 2'),
     ("no values in a column", "size,b,class\n" + "?,1,x\nNA,2,y\n" * 9, '"size".*18 missing'),
     ("no input columns", "class\na\nb\n", '"class"'),
-    ("an empty class", f"a,class\n{ROWS}3, \n4,\n", "2 empty, the first on line 22"),
+    ("an empty class", f"a,class\n{ROWS}3, \n4,\n", "2 empty or NaN, the first on line 22"),
+    ("NaN as a class", f"a,class\n{ROWS}3,NaN\n4,nan\n5,nan\n", "3 empty or NaN, .* line 22"),
     ("a continuous target", "a,price\n1,1.5\n2,2.5\n", '"price".*continuous'),
     ("a continuous target, with commas", "a;price\n1;1,5\n2;2,5\n", '"price".*continuous'),
     (
@@ -73,6 +74,7 @@ ARRAYS = (
     ("NaN in y", {"x": X, "y": np.where(Y, np.nan, 0)}, "y of .*NaN"),
     ("complex y", {"x": X, "y": Y + 1j}, "y of .*complex"),
     ("empty text in y", {"x": X, "y": np.where(Y, "a", "")}, "y of .*10 empty"),
+    ("NaN as text in y", {"x": X, "y": np.where(Y, "a", "nan")}, "y of .*10 empty or NaN"),
     ("bytes in y that are no text", {"x": X, "y": np.where(Y, b"\xff", b"a")}, "y of .*UTF-8"),
     ("one class", {"x": X, "y": Y * 0}, 'only "0"'),
     ("x_test alone", {"x": X, "y": Y, "x_test": X}, "x_test alone"),
@@ -147,6 +149,9 @@ class BadInputTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_file_that_is_no_npz_is_refused(self, content):
         (self.folder / "a.npz").write_bytes(content)
         self.assert_bad("must be a .npz", self.folder / "a.npz")
+
+    def test_a_text_file_is_not_taken_for_pickled_objects(self):
+        self.assert_bad("of another kind", write_text(self.folder, "text", "a.npz"))
 
     def test_a_single_array_is_no_npz(self):
         file = io.BytesIO()
