@@ -28,8 +28,8 @@ def override(space, name, entry):
     if isinstance(entry, dict):
         return _override_keys(space, name, entry)
     if isinstance(entry, list):
-        return space.replace(name, Choices(entry))
-    return space.fix(name, entry)
+        return space.replace(name, _choices(space, name, entry))
+    return space.fix(name, _like_the_default(space, name, entry))
 
 
 def _override_keys(space, name, entry):
@@ -45,14 +45,24 @@ def _override_keys(space, name, entry):
         )
     others = {key: entry[key] for key in ("default", "priority") if key in entry}
     if "fixed" in entry:
-        return space.fix(name, entry["fixed"]).replace(name, priority=others.get("priority"))
+        value = _like_the_default(space, name, entry["fixed"])
+        return space.fix(name, value).replace(name, priority=others.get("priority"))
     if "values" in entry:
         if not isinstance(entry["values"], list):
             raise ValueError(f"values must be a list. Received: values={entry['values']!r}.")
-        return space.replace(name, Choices(entry["values"]), **others)
+        return space.replace(name, _choices(space, name, entry["values"]), **others)
     if kinds:
         return space.replace(name, _ends(old, entry), **others)
     return space.replace(name, **others)
+
+
+def _choices(space, name, values):
+    return Choices([_like_the_default(space, name, value) for value in values])
+
+
+def _like_the_default(space, name, value):
+    """1 as 1.0 where the hyperparameter is a float: Keras takes no whole learning rate."""
+    return float(value) if type(value) is int and isinstance(space[name].default, float) else value
 
 
 def _ends(old, entry):

@@ -89,12 +89,14 @@ def search_space(settings, optimizer):
             if change is not None:
                 space = _changed(space, name, change)
         space = space.only(_tiers(settings.tiers))
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise BadInput(
+            f"space must be a TOML file. Received: {settings.space}, {error.strerror}."
+        ) from None
+    except ValueError as error:
         raise BadInput(str(error)) from None
     for hyperparameter in space:
-        for value in _extremes(
-            hyperparameter
-        ):  # each is refused here, not in the middle of a search
+        for value in _extremes(hyperparameter):  # refused here, not in the middle of a search
             ClassifierSettings(**{hyperparameter.name: value})
     if not space.priorities:
         raise BadInput("space must leave something to search. Received: all of it fixed.")

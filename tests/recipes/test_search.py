@@ -246,6 +246,13 @@ class SearchSpaceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(space["hidden_units"].range, Integers(10, 20))
         self.assertNotIn("sgd_momentum", space)
 
+    @parameterized.parameters(("1", (1.0,)), ("1,2", (1.0, 2.0)), ("0.5,1", (0.5, 1.0)))
+    def test_a_whole_number_is_a_float_where_the_hyperparameter_is_one(self, text, expected):
+        scope = search_space(SpaceSettings(learning_rate=text), "momentum")["learning_rate"].range
+        values = scope.values if isinstance(scope, Choices) else (scope.value,)
+        self.assertEqual(values, expected)
+        self.assertEqual({type(value) for value in values}, {float})
+
     def test_a_file_changes_the_space_and_flags_go_before_it(self):
         path = Path(self.create_tempdir().full_path) / "space.toml"
         path.write_text("hidden_layers = 3\n[learning_rate]\nlow = 1e-3\n")
@@ -274,7 +281,7 @@ class SearchSpaceTest(tf.test.TestCase, parameterized.TestCase):
         ({"tiers": "5"}, "tiers must be"),
         ({"tiers": ""}, "tiers must be"),
         ({"tiers": "4"}, "must leave something to search"),
-        ({"space": Path("no such file.toml")}, "no such file.toml"),
+        ({"space": Path("no such file.toml")}, "^space must be.*no such file.toml, No such file"),
     )
     def test_what_cannot_be_a_space_is_refused(self, changes, pattern):
         with self.assertRaisesRegex(BadInput, pattern):

@@ -66,7 +66,7 @@ def take(x: np.ndarray | dict, indices: np.ndarray | slice) -> np.ndarray | dict
 
 
 def is_missing(label: str) -> bool:
-    """Whether a label names no class: it is empty or NaN. "none", "NA" and the like may name one."""
+    """Whether a label names no class: it is empty or NaN. Others, such as "none", may name one."""
     return label.lower() in ("", "nan")
 
 
