@@ -10,7 +10,7 @@ terminal, or edit `knobs.toml` in its run directory:
     make panda                                                # --auto: it brings itself home
     python -m recipes.panda --learning-rate 0.03 --pause 0.1  # slowly, with time to turn knobs:
     python -m recipes.panda set learning_rate=0.01            # in another terminal
-    python -m recipes.panda --resume                          # after Ctrl-C or a crash
+    python -m recipes.panda --learning-rate 0.03 --resume     # after Ctrl-C or a crash
     python -m recipes.panda --replay runs/panda/.../journal.jsonl
 
 `make panda` takes about half a minute on two cores. Expect a test accuracy of 0.96 or more.

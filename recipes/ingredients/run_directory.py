@@ -204,7 +204,8 @@ def _begin_or_resume(path, where, identity):
             return _read_json(path / "summary.json")
         return None
     if where.resume:
-        console.print(f"nothing to resume: a new run begins in {path}", soft_wrap=True)
+        others = _others_unfinished(path, identity)
+        console.print(f"nothing to resume: a new run begins in {path}{others}", soft_wrap=True)
     run = Run(path, None)
     if old:
         run.write_json("settings.json", {"recipe": identity["recipe"], REMOVING: True})
@@ -214,15 +215,28 @@ def _begin_or_resume(path, where, identity):
 
 
 def _refuse_other_settings(path, old, new):
-    differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    if differing:
-        changes = ", ".join(
-            "other data"
-            if key == FINGERPRINT
-            else f"{key}: {old.get(key)} there, {new.get(key)} now"
-            for key in differing
-        )
+    changes = _changes(old, new)
+    if changes:
         raise BadInput(f"{path} was begun with other settings and cannot be resumed ({changes}).")
+
+
+def _others_unfinished(path, identity):
+    """Names the latest unfinished run with other settings, which a person may have meant."""
+    for other in _unfinished(identity["recipe"]):
+        with contextlib.suppress(BadInput):
+            old = _read_json(other / "settings.json")
+            if isinstance(old, dict) and REMOVING not in old and other != path:
+                changes = _changes(old, identity)
+                return f"; {other} was begun with other settings ({changes})" if changes else ""
+    return ""
+
+
+def _changes(old, new):
+    return ", ".join(
+        "other data" if key == FINGERPRINT else f"{key}: {old.get(key)} there, {new.get(key)} now"
+        for key in {**old, **new}
+        if old.get(key) != new.get(key)
+    )
 
 
 def _read_json(path):

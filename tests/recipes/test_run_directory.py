@@ -104,6 +104,17 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
             with self.open(resume=True, **settings) as run:
                 self.assertTrue((run.path / "settings.json").exists())
 
+    def test_a_run_begun_in_spite_of_resume_names_the_unfinished_one_and_how_it_differs(self):
+        unfinished = self.begin()
+        damaged = Path("runs/train/damaged/settings.json")
+        damaged.parent.mkdir()
+        damaged.write_text("[1]")
+        with mock.patch.object(command_line.console, "print") as printed:
+            self.begin(identity={"epochs": 4}, resume=True)
+        message = printed.call_args.args[0]
+        self.assertStartsWith(message, "nothing to resume")
+        self.assertIn(f"{unfinished} was begun with other settings (epochs: 3 there, 4 n", message)
+
     def test_resuming_without_a_name_takes_the_latest_unfinished_run(self):
         self.begin()
         latest = self.begin()
