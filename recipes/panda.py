@@ -148,20 +148,23 @@ def replayed(settings):
     """The settings and the entries of the journal that is to be repeated, if one is."""
     if settings.replay is None:
         return settings, []
+    wanted = "replay must be the journal.jsonl of a run, its settings.json beside it. Received: "
+    beside = settings.replay.parent / "settings.json"
+    groups = {"dataset": DataSettings, "classifier": ClassifierSettings}
     try:
         entries = journal.read(settings.replay)
-        known = json.loads((settings.replay.parent / "settings.json").read_text())
-    except (OSError, ValueError) as error:
-        raise BadInput(
-            "replay must be the journal.jsonl of a run, its settings.json beside it."
-            f" Received: {error}."
-        ) from None
-    groups = {"dataset": DataSettings, "classifier": ClassifierSettings}
-    parts = {
-        name: group(**{f.name: known[f.name] for f in dataclasses.fields(group)})
-        for name, group in groups.items()
-    }
-    own = {name: known[name] for name in OWN}
+        known = json.loads(beside.read_text())
+        parts = {
+            name: group(**{f.name: known[f.name] for f in dataclasses.fields(group)})
+            for name, group in groups.items()
+        }
+        own = {name: known[name] for name in OWN}
+    except OSError as error:
+        raise BadInput(f"{wanted}{error.filename}, {error.strerror}.") from None
+    except Damaged:
+        raise BadInput(f"{wanted}{settings.replay}, which is no journal.") from None
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(f"{wanted}{beside}, which is not of a watched training.") from None
     return dataclasses.replace(settings, **parts, **own), entries
 
 

@@ -294,6 +294,19 @@ class PandaTest(tf.test.TestCase, parameterized.TestCase):
             with self.assertRaisesRegex(BadInput, "replay must be the journal.jsonl of a run"):
                 panda.main(Settings(replay=path))
 
+    @parameterized.parameters("{}", "[1]", '{"recipe": "train", "data": "iris"}', "no JSON")
+    def test_a_journal_beside_other_settings_cannot_be_repeated(self, content):
+        (self.folder / "journal.jsonl").touch()
+        (self.folder / "settings.json").write_text(content)
+        with self.assertRaisesRegex(BadInput, "settings.json, which is not of a watched training"):
+            panda.main(Settings(replay=self.folder / "journal.jsonl"))
+
+    def test_a_file_that_is_no_journal_is_said_to_be_none_once(self):
+        picture = self.folder / "figure.png"
+        picture.write_bytes(b"\x89PNG\n")
+        with self.assertRaisesRegex(BadInput, "Received: [^:]*figure.png, which is no journal.$"):
+            panda.main(Settings(replay=picture))
+
     def test_class_weights_and_tables_are_taken(self):
         x = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
         np.savez(self.folder / "own.npz", x=x, y=(x[:, 0] > 1).astype(np.int64))
