@@ -119,31 +119,34 @@ def traced(model, skeleton, widths, data, without_draws=False):
         without_draws: Whether random layers do as in inference. Default False.
 
     Returns:
-        `(signature, constants)`: equal for graphs that differ only in constants, and these.
+        `(signature, constants)`: equal for graphs that differ only in constants, return the same
+        by the same names and begin with the same metrics; and these constants.
     """
     template = Template(model, skeleton, widths)
     trial = OneTrial(template, losses_of(model), data.labels)
     digest, constants = hashlib.sha256(), {}
     with drawing_nothing(template.model) if without_draws else contextlib.nullcontext():
         for name, arguments in trial.arguments(data.first(1)).items():
-            graph = _graph_of(getattr(trial, name), arguments)
-            constants[name] = _read(graph, digest)
+            graph, results = _graph_of(getattr(trial, name), arguments)
+            constants[name] = _read(graph, results, digest)
+    for value in trial.fresh_metrics():
+        digest.update(value.tobytes())
     return digest.digest(), constants
 
 
 def _graph_of(function, arguments):
     graph = tf.__internal__.FuncGraph("one_trial")
     with graph.as_default():
-        function(
+        results = function(
             *tf.nest.map_structure(
                 lambda each: tf.compat.v1.placeholder(each.dtype, each.shape), arguments
             )
         )
-    return graph
+    return graph, results
 
 
-def _read(graph, digest):
-    """A graph's floating-point constants; all else of it goes into the digest."""
+def _read(graph, results, digest):
+    """A graph's floating-point constants; all else of it, and its results, go into the digest."""
     nodes = graph.as_graph_def().node
     places = {node.name: str(place) for place, node in enumerate(nodes)}
     constants = []
@@ -161,9 +164,24 @@ def _read(graph, digest):
                 digest.update(name.encode() + node.attr[name].SerializeToString(deterministic=True))
     for outside, inside in graph.captures:
         digest.update(places[inside.op.name].encode())
-        if outside.dtype not in (tf.resource, tf.variant) and hasattr(outside, "numpy"):
-            digest.update(np.asarray(outside).tobytes())
+        digest.update(_value_of(outside))
+    digest.update(repr(tf.nest.map_structure(lambda _: 0, results)).encode())
+    for result in tf.nest.flatten(results):
+        inside = not hasattr(result, "numpy")
+        place = f"{places[result.op.name]}:{result.value_index}" if inside else ""
+        digest.update(place.encode() or _value_of(result))
     return constants
+
+
+def _value_of(tensor):
+    """The bytes of a tensor, or of the variable that it is the handle of; of others none."""
+    if tensor.dtype == tf.resource:
+        kinds = tensor._handle_data.shape_and_type if tensor._handle_data else ()
+        if not kinds:
+            return b""  # a table, say
+        tensor = tf.raw_ops.ReadVariableOp(resource=tensor, dtype=kinds[0].dtype)
+    known = tensor.dtype != tf.variant and hasattr(tensor, "numpy")
+    return np.asarray(tensor).tobytes() if known else b""
 
 
 def is_number(operation, attributes):

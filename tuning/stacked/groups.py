@@ -25,7 +25,7 @@ MOST = {"CPU": 32, "GPU": 512}
 """Trials of one stack. On a CPU more are no faster, and have to be waited for."""
 
 
-_CHECKED = 3  # trials of a group whose constants are their own, beside the narrowest and widest
+_CHECKED = 3  # trials of a group with other settings, beside the narrowest and widest
 
 
 @dataclasses.dataclass
@@ -207,9 +207,8 @@ class Grouping:
     def objection(self, program, group):
         """Why a program cannot train its stacks: its first batch differs from the models' own.
 
-        The narrowest and the widest model of the first group that asks are compared, and where
-        constants are each trial's own, some that have others; other stacks of the program differ in
-        numbers only.
+        The narrowest and the widest model of the first group that asks are compared, and some with
+        other settings; other stacks of the program differ in numbers only.
 
         Args:
             program: What `program` returned.
@@ -221,7 +220,10 @@ class Grouping:
         if program not in self._objections:
             sizes = [sum(skeleton.widths.values()) for skeleton in group.skeletons]
             few = {int(np.argmin(sizes)), int(np.argmax(sizes))}
-            few |= set(range(min(_CHECKED, len(group)))) if program.lifted else set()
+            firsts = {
+                own.settings: place for place, own in reversed(list(enumerate(group.skeletons)))
+            }
+            few |= set(sorted(firsts.values())[:_CHECKED])
             few = group.part(sorted(few))
             self._objections[program] = check_first_batch(
                 program, few.models, few.skeletons, group.batch_size, self._data

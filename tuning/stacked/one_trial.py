@@ -106,7 +106,9 @@ class OneTrial:
         """What `fit` logs, `{name: number}`, from the metrics' variables."""
         mapping = list(zip(self._model.metrics_variables, metrics, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
-            return dict(self._model.get_metrics_result())
+            results = self._model.get_metrics_result()
+            # A metric may return its variable, which is read only here as the trial has it.
+            return {name: tf.convert_to_tensor(value) for name, value in results.items()}
 
     def _forward(self, trial, batch, seed, training):
         """Loss, other variables and metrics, in the steps of Keras's own `train_step`."""

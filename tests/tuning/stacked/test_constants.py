@@ -87,11 +87,58 @@ class Prepared(keras.layers.Layer):
         return {"number": float(self._hidden["tensor"])}
 
 
+class Kept(keras.layers.Layer):
+    """Its number is in a variable of TensorFlow's, beside what it is described by."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number, self.kept = number, tf.Variable(number, trainable=False)
+
+    def call(self, inputs):
+        return inputs * self.kept
+
+    def get_config(self):
+        return {"number": self.number}
+
+
+class Either(keras.constraints.Constraint):
+    """Computes the same for any number, and returns something else."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __call__(self, weight):
+        larger, smaller = weight * 1.1, weight * 0.9
+        return larger if self.number > 0.5 else smaller
+
+
+class Average(keras.metrics.Metric):
+    """Begins with its number, and returns its variable."""
+
+    def __init__(self, number):
+        super().__init__(name="average")
+        self.number = number
+        self.average = self.add_weight((), "zeros", name="average")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):  # noqa: ARG002
+        self.average.assign(0.9 * self.average + keras.ops.mean(y_pred - y_true))
+
+    def result(self):
+        return self.average
+
+    def reset_state(self):
+        self.average.assign(self.number)
+
+
 def times(number):
     def multiplied(inputs):
         return inputs * number
 
     return multiplied
+
+
+def named_accuracy(number):
+    return keras.metrics.BinaryAccuracy(threshold=number, name=f"above_{number}")
 
 
 def batch_norm(width, number):
@@ -237,6 +284,10 @@ class ConstantsTest(tf.test.TestCase, parameterized.TestCase):
         ("a branch", lambda number: model(4, Branching(number))),
         ("a constant of its own", lambda number: model(4, Prepared(number))),
         ("statistics", lambda n: model(4, keras.layers.Normalization(mean=n, variance=n))),
+        ("a variable of its own", lambda number: model(4, Kept(number))),
+        ("what is returned", lambda number: model(4, constraint=Either(number))),
+        ("how metrics begin", lambda number: model(4, metrics=[Average(number)])),
+        ("names of metrics", lambda n: model(4, metrics=[named_accuracy(n)])),
     )
     def test_other_graphs_are_other_programs(self, maker):
         x, y = data_for(maker(0.4))
@@ -244,6 +295,13 @@ class ConstantsTest(tf.test.TestCase, parameterized.TestCase):
         groups, reasons = Grouping(Data(x, y)).group(models, [8] * 3)
         self.assertEmpty(reasons)
         self.assertEqual([group.places for group in groups], [[0, 2], [1]])
+
+    def test_metrics_may_return_their_variables(self):
+        x, y = data_for(model(4))
+        own = model(4, metrics=[Average(0.5)])
+        stack = stacked([own], Data(x, y), jit_compile=False)
+        expected = own.evaluate(x, y, batch_size=8, verbose=0, return_dict=True)["average"]
+        self.assertAllClose(stack.evaluate(stack.data)["average"], [expected])
 
     def test_numbers_that_come_later_need_no_other_program(self):
         x, y = data_for(focal(4, 0.5))
