@@ -108,14 +108,15 @@ def differing(trials):
     return tuple((name, places) for name, places in lifted.items() if places)
 
 
-def traced(model, skeleton, widths, data, without_draws=False):
+def traced(model, skeleton, widths, data, validation=None, without_draws=False):
     """The graphs of what `OneTrial` computes for a model, by the model's own settings.
 
     Args:
         model: Compiled, built Keras model.
         skeleton: Its `Skeleton`.
         widths: `{place: width}` of the graphs.
-        data: `Data`.
+        data: `Data` to train on.
+        validation: `Data` to evaluate on, perhaps without sample weights. By default `data`.
         without_draws: Whether random layers do as in inference. Default False.
 
     Returns:
@@ -124,9 +125,10 @@ def traced(model, skeleton, widths, data, without_draws=False):
     """
     template = Template(model, skeleton, widths)
     trial = OneTrial(template, losses_of(model), data.labels)
+    batch, evaluated = data.first(1), (data if validation is None else validation).first(1)
     digest, constants = hashlib.sha256(), {}
     with drawing_nothing(template.model) if without_draws else contextlib.nullcontext():
-        for name, arguments in trial.arguments(data.first(1)).items():
+        for name, arguments in trial.arguments(batch, evaluated).items():
             graph, results = _graph_of(getattr(trial, name), arguments)
             constants[name] = _read(graph, results, digest)
     for value in trial.fresh_metrics():

@@ -38,10 +38,18 @@ class Gathered:
 
     def alone(self):
         """Each member by itself."""
-        for number, member in enumerate(self.members):
-            yield dataclasses.replace(
-                self, group=self.group.part([number]), members=[member], places=1
-            )
+        return [self._part([number]) for number in range(len(self.members))]
+
+    def by_settings(self):
+        """The members of each setting by themselves."""
+        parts = [self._part(numbers) for numbers in self.group.by_settings()]
+        for part in parts:
+            part.group.is_of_one_setting = True
+        return parts
+
+    def _part(self, numbers):
+        group, members = self.group.part(numbers), [self.members[number] for number in numbers]
+        return dataclasses.replace(self, group=group, members=members, places=1)
 
 
 class Gathering:

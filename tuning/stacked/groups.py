@@ -44,6 +44,8 @@ class Group:
     """The `Skeleton` of each."""
     widths: dict | None = None
     """`{place: width}` of the template, once the group is to be trained."""
+    is_of_one_setting: bool = False
+    """Whether all have the same numbers, which are then constants of the program."""
 
     def __len__(self):
         return len(self.models)
@@ -58,7 +60,14 @@ class Group:
             `Group`.
         """
         chosen = [[of[i] for i in members] for of in (self.places, self.models, self.skeletons)]
-        return Group(self.key, self.batch_size, *chosen, self.widths)
+        return Group(self.key, self.batch_size, *chosen, self.widths, self.is_of_one_setting)
+
+    def by_settings(self):
+        """The members of each setting, as `part` takes them."""
+        parts = {}
+        for member, skeleton in enumerate(self.skeletons):
+            parts.setdefault(skeleton.settings, []).append(member)
+        return list(parts.values())
 
     def join(self, other):
         """Adds the members of another group of the same key and batch size."""
@@ -74,10 +83,11 @@ class Grouping:
 
     Args:
         data: `Data` to train on: its features build models that are not, its labels settle metrics.
+        validation: `Data` to evaluate on; by default `data`.
     """
 
-    def __init__(self, data):
-        self._data = data
+    def __init__(self, data, validation=None):
+        self._data, self._validation = data, validation
         self._treatments, self._programs, self._widths = Treatments(), {}, {}
         self._objections, self._families = {}, {}
 
@@ -137,7 +147,7 @@ class Grouping:
 
     def _new_family(self, widths):
         def trace(model, skeleton):
-            return traced(model, skeleton, widths, self._data)
+            return traced(model, skeleton, widths, self._data, self._validation)
 
         return Family(trace)
 
@@ -188,8 +198,9 @@ class Grouping:
         if vectorized:
             widths = group.widths or self.widths_of(group)
         settings = group.skeletons[0].settings
-        lifted = settings.lifted if vectorized else ()
-        key = group.key, tuple(widths.items()), lifted if vectorized else settings
+        is_of_any = vectorized and not group.is_of_one_setting
+        lifted = settings.lifted if is_of_any else ()
+        key = group.key, tuple(widths.items()), vectorized, lifted if is_of_any else settings
         if key not in self._programs:
             self._programs[key] = self._make_program(group, widths, vectorized, lifted)
         return self._programs[key]

@@ -37,11 +37,12 @@ class OneTrial:
         self._model.reset_metrics()
         return [variable.numpy() for variable in self._model.metrics_variables]
 
-    def arguments(self, batch):
+    def arguments(self, batch, evaluated):
         """What each of the functions takes.
 
         Args:
             batch: `(x, y)` or `(x, y, sample_weight)`, of any number of examples.
+            evaluated: The same of what is evaluated.
 
         Returns:
             `{name: nest of tf.TensorSpec}`.
@@ -53,12 +54,12 @@ class OneTrial:
         metrics = [tf.TensorSpec(v.shape, v.dtype) for v in self._model.metrics_variables]
         weights, others = entries(self._template.trainable), entries(self._template.others)
         trial = {"weights": weights, "others": others, "metrics": metrics}
-        batch = tf.nest.map_structure(
-            lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), batch
+        batch, evaluated = tf.nest.map_structure(
+            lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), (batch, evaluated)
         )
         arguments = {
             "gradients": (trial, batch, tf.TensorSpec([2], tf.int64)),
-            "evaluated": (trial, batch),
+            "evaluated": (trial, evaluated),
             "results": (metrics,),
         }
         return arguments | ({"constrained": (weights,)} if self.is_constrained else {})

@@ -72,6 +72,18 @@ class StackTraining:
             for alone in self._gathered.alone()
         ]
 
+    def by_settings(self):
+        """A `StackTraining` for those of each setting; none if they have not kept it from running.
+
+        What the vectoriser cannot do with a number of each trial's own it may do with a constant.
+        """
+        if not self.group.skeletons[0].settings.lifted:
+            return []
+        return [
+            StackTraining(self.tuner, self._grouping, some, self.work)
+            for some in self._gathered.by_settings()
+        ]
+
     def _stacked(self, program, jit_compile):
         group, validation = self.group, self.work.validation
         places = range(len(group))

@@ -110,7 +110,8 @@ class StackedTuner(OneByOneTuner):
             self._work, self._refusal = given.read(fit_args, fit_kwargs), self._objection()
         except NotStackable as reason:
             self._work, self._refusal = None, str(reason)
-        self._grouping = Grouping(self._work.training) if self._work else None
+        work = self._work
+        self._grouping = Grouping(work.training, work.validation) if work else None
 
     def train(self, trials):
         """Trains trials of the oracle, and ends each of them.
@@ -168,6 +169,9 @@ class StackedTuner(OneByOneTuner):
         self._unbuilt = collections.deque()
         built, left = {}, {}
         refused = self._run(self._trainings(trials, work, built, left), built)
+        again = [training.by_settings() for training in refused]
+        refused = [one for one, parts in zip(refused, again, strict=True) if not parts]
+        refused += self._run([part for parts in again for part in parts], built)
         alone = [one for training in refused for one in training.one_after_another()]
         for training in self._run(alone, built):
             left |= {member.trial: training.objection for member in training.members}

@@ -31,7 +31,7 @@ def examples(n=37, features=6, classes=3, seed=0, dtype="float32"):
 
 def stacked(models, data, batch_size=8, validation=None, jit_compile=True):
     """A stack of models that must be one group."""
-    grouping = Grouping(data)
+    grouping = Grouping(data, validation)
     groups, reasons = grouping.group(models, [batch_size] * len(models))
     assert not reasons, reasons
     assert len(groups) == 1, f"{len(groups)} groups"

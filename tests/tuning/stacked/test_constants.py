@@ -1,6 +1,7 @@
 """Numbers of layers, losses and metrics that are another one in each trial of a stack."""
 
 import keras
+import keras_tuner
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
@@ -14,6 +15,8 @@ from tests.tuning.stacked.side_by_side import (
     stacked,
     train_both_ways,
 )
+from tuning import StackedTuner
+from tuning.oracles import RandomOracle
 from tuning.stacked import Data, Grouping, Stack, check_first_batch
 from tuning.stacked.trial_state import variable_of
 
@@ -85,6 +88,21 @@ class Prepared(keras.layers.Layer):
 
     def get_config(self):
         return {"number": float(self._hidden["tensor"])}
+
+
+class OneHot(keras.layers.Layer):
+    """The vectoriser takes its number as a constant only."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number = number
+
+    def call(self, inputs):
+        places = tf.cast(inputs[:, 0] > 0, tf.int32)
+        return inputs * tf.one_hot(places, 4, on_value=self.number, off_value=1.0)
+
+    def get_config(self):
+        return {"number": self.number}
 
 
 class Kept(keras.layers.Layer):
@@ -174,7 +192,11 @@ def huber(width, number):
 
 
 def smoothed(width, number):
-    return model(width, loss=keras.losses.BinaryCrossentropy(True, label_smoothing=number))
+    return model(width, loss=smoothed_loss(number))
+
+
+def smoothed_loss(number):
+    return keras.losses.BinaryCrossentropy(True, label_smoothing=number)
 
 
 def constrained(width, number):
@@ -302,6 +324,32 @@ class ConstantsTest(tf.test.TestCase, parameterized.TestCase):
         stack = stacked([own], Data(x, y), jit_compile=False)
         expected = own.evaluate(x, y, batch_size=8, verbose=0, return_dict=True)["average"]
         self.assertAllClose(stack.evaluate(stack.data)["average"], [expected])
+
+    def test_evaluation_without_weights_has_constants_of_its_own(self):
+        def weighted_model(number):
+            metrics = [keras.metrics.Precision(number, name="precision")]
+            metrics += [keras.metrics.BinaryCrossentropy(name="loss_of", label_smoothing=number)]
+            return model(4, weighted_metrics=metrics)
+
+        models = [weighted_model(number) for number in (0.1, 0.3)]
+        x, y = data_for(models[0])
+        weight = np.linspace(0.5, 1.5, len(x), dtype="float32")
+        outcome = train_both_ways(models, x, y, 1, 8, weight, (x, y), jit_compile=False)
+        for trial, history in enumerate(outcome.histories):
+            for name, values in history.items():
+                self.assertAllClose(outcome.logs[0][name][trial], values[0], rtol=1e-4, msg=name)
+
+    def test_what_takes_constants_only_is_stacked_by_numbers(self):
+        def build(hp):
+            rate = hp.Float("rate", 0.01, 0.1)
+            number = hp.Choice("number", [0.3, 0.7])
+            return model(4, OneHot(number), optimizer=keras.optimizers.SGD(rate))
+
+        oracle = RandomOracle(keras_tuner.Objective("loss", "min"), max_trials=8, seed=1)
+        tuner = StackedTuner(oracle, build, directory=self.create_tempdir().full_path)
+        tuner.search(*data_for(build(keras_tuner.HyperParameters())), verbose=0)
+        self.assertEqual(tuner.report.ways, {"stacked": 8}, str(tuner.report))
+        self.assertLen(tuner.report.programs, 2)
 
     def test_numbers_that_come_later_need_no_other_program(self):
         x, y = data_for(focal(4, 0.5))
