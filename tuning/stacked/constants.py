@@ -22,22 +22,49 @@ _IGNORED = "_class", "_gradient_op_type"
 """Attributes of operations that are other names in each graph."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Lifted:
+    """Those of a graph's floating-point constants that are arguments instead."""
+
+    places: tuple
+    """Integers, in ascending order."""
+    total: int
+    """How many constants the graph has."""
+
+
+class Variant:
+    """One of a family's programs, and the constants of its trials.
+
+    Attributes:
+        lifted: `{function of OneTrial: Lifted}`: what is not the same in all trials so far.
+    """
+
+    def __init__(self):
+        self._first, self.lifted = None, {}
+
+    def take(self, constants):
+        """Takes in a trial; arrays that are the same in the first one become those."""
+        if self._first is None:
+            self._first = constants
+        for name, places in differing([self._first, constants]).items():
+            known = self.lifted[name].places if name in self.lifted else ()
+            places = tuple(sorted({*known, *places.places}))
+            self.lifted = self.lifted | {name: Lifted(places, len(constants[name]))}
+        for name, values in constants.items():
+            for place, first in enumerate(self._first[name]):
+                if name not in self.lifted or place not in self.lifted[name].places:
+                    values[place] = first
+
+
 @dataclasses.dataclass(eq=False)
 class Settings:
     """The numbers of a trial, as far as its program is not the same for any number."""
 
-    family: object
-    """`Family` of the trial."""
-    variant: int = 0
+    variant: Variant = dataclasses.field(default_factory=Variant)
     """Which of the family's programs it is."""
     constants: dict | None = None
     """`{function of OneTrial: [array]}`: all of its graphs' floating-point constants, in order;
     None while no other trial of the family has other numbers."""
-
-    @property
-    def lifted(self):
-        """Which constants are not the same in all trials of the program, as of `differing`."""
-        return self.family.lifted(self.variant)
 
 
 class Family:
@@ -62,7 +89,7 @@ class Family:
             skeleton: Its `Skeleton`.
         """
         if numbers not in self._known:
-            settings = self._known[numbers] = Settings(self)
+            settings = self._known[numbers] = Settings()
             self._untraced.append((settings, model, skeleton))
             if len(self._known) > 1:
                 with TURNS.first():
@@ -73,23 +100,11 @@ class Family:
     def _read(self, settings, model, skeleton):
         """Finds out which program a trial is, and its constants."""
         try:
-            signature, constants = self._trace(model, skeleton)
-        except Exception as error:  # making its program will tell
-            signature, constants = (repr(error), len(self._variants)), {}
-        first, lifted = self._variants.setdefault(signature, (constants, set()))
-        settings.variant, settings.constants = list(self._variants).index(signature), constants
-        for name, values in constants.items():
-            for place, value in enumerate(values):
-                if value.tobytes() == first[name][place].tobytes():
-                    values[place] = first[name][place]  # of hundreds of trials
-                else:
-                    lifted.add((name, place))
-
-    def lifted(self, variant):
-        """Which constants are not the same in all trials of a variant, as of `differing`."""
-        _, lifted = [*self._variants.values(), ({}, ())][variant]
-        names = sorted({name for name, _ in lifted})
-        return tuple((name, tuple(sorted(p for n, p in lifted if n == name))) for name in names)
+            signature, settings.constants = self._trace(model, skeleton)
+        except Exception:  # making a program of it will tell
+            return
+        settings.variant = self._variants.setdefault(signature, settings.variant)
+        settings.variant.take(settings.constants)
 
 
 def differing(trials):
@@ -99,13 +114,14 @@ def differing(trials):
         trials: The `constants` of each, of one signature.
 
     Returns:
-        `((function, places among its constants), ...)` for the functions that have any.
+        `{function: Lifted}` for the functions that have any.
     """
     lifted = {}
-    for name, first in (trials[0] or {}).items():
+    for name, first in trials[0].items():
         values = [{trial[name][place].tobytes() for trial in trials} for place in range(len(first))]
-        lifted[name] = tuple(place for place, each in enumerate(values) if len(each) > 1)
-    return tuple((name, places) for name, places in lifted.items() if places)
+        places = tuple(place for place, each in enumerate(values) if len(each) > 1)
+        lifted |= {name: Lifted(places, len(first))} if places else {}
+    return lifted
 
 
 def traced(model, skeleton, widths, data, validation=None, without_draws=False):

@@ -86,10 +86,12 @@ def _settings_without_draws(template, models, skeletons, data):
         traced(model, skeleton, template.widths, data, without_draws=True)[1]
         for model, skeleton in zip(models, skeletons, strict=True)
     ]
-    lifted = dict(differing(trials))
+    lifted = differing(trials)
     return lifted, {
-        name: [tf.constant(np.stack([trial[name][place] for trial in trials])) for place in places]
-        for name, places in lifted.items()
+        name: [
+            tf.constant(np.stack([trial[name][place] for trial in trials])) for place in own.places
+        ]
+        for name, own in lifted.items()
     }
 
 

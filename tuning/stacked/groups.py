@@ -199,8 +199,9 @@ class Grouping:
             widths = group.widths or self.widths_of(group)
         settings = group.skeletons[0].settings
         is_of_any = vectorized and not group.is_of_one_setting
-        lifted = settings.lifted if is_of_any else ()
-        key = group.key, tuple(widths.items()), vectorized, lifted if is_of_any else settings
+        lifted = settings.variant.lifted if is_of_any else {}
+        own = tuple(lifted.items()) if is_of_any else settings
+        key = group.key, tuple(widths.items()), vectorized, own
         if key not in self._programs:
             self._programs[key] = self._make_program(group, widths, vectorized, lifted)
         return self._programs[key]

@@ -47,7 +47,8 @@ class Place:
     def _settings(self):
         """Its own of the constants that each trial has of its own."""
         constants = self.skeleton.settings.constants if self._lifted else {}
-        return {name: [constants[name][i] for i in at] for name, at in self._lifted.items()}
+        lifted = self._lifted.items()
+        return {name: [constants[name][i] for i in own.places] for name, own in lifted}
 
     def state(self, arrays):
         """The trial's state.

@@ -26,17 +26,16 @@ class Program:
         losses: What `compile` takes: `{"loss": ..., "metrics": ..., ...}`.
         labels: Labels of which shape and type are read, to choose the metrics.
         vectorized: Whether trials are computed side by side; if not, there is one. Default True.
-        lifted: Which of its constants each trial has of its own, as of `Settings.lifted`.
-            Default none.
+        lifted: Which of its constants each trial has of its own, as of `Variant`. Default none.
 
     Attributes:
         name: Text; of no two programs, in whatever processes, the same.
-        lifted: `{function of OneTrial: places among its constants}`.
+        lifted: `{function of OneTrial: Lifted}`.
         seconds_to_compile: The longest that XLA took for one size of stack.
     """
 
-    def __init__(self, template, rule, losses, labels, vectorized=True, lifted=()):
-        self.name, self.lifted = uuid.uuid4().hex, dict(lifted)
+    def __init__(self, template, rule, losses, labels, vectorized=True, lifted=None):
+        self.name, self.lifted = uuid.uuid4().hex, lifted or {}
         self.template, self.rule, self._vectorized = template, rule, vectorized
         self._trial = OneTrial(template, losses, labels)
         types = {entry.dtype for entry in template.trainable}
@@ -179,9 +178,8 @@ class Program:
             return getattr(self._trial, name)(own, *shared)
 
         if self._vectorized:
-            places = (self.lifted if lifted is None else lifted).get(name, ())
-            constants = dict(zip(places, settings.get(name, ()), strict=True))
-            return vectorizer.over_trials(function, members, constants)
+            own = (self.lifted if lifted is None else lifted).get(name)
+            return vectorizer.over_trials(function, members, own, settings.get(name, ()))
         result = function(tf.nest.map_structure(lambda tensor: tensor[0], members))
         return tf.nest.map_structure(lambda tensor: tensor[tf.newaxis], result)
 

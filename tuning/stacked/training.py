@@ -77,7 +77,7 @@ class StackTraining:
 
         What the vectoriser cannot do with a number of each trial's own it may do with a constant.
         """
-        if not self.group.skeletons[0].settings.lifted:
+        if not self.group.skeletons[0].settings.variant.lifted:
             return []
         return [
             StackTraining(self.tuner, self._grouping, some, self.work)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.python.ops.parallel_for import pfor
 
 
-def over_trials(function, members, constants=None):
+def over_trials(function, members, lifted=None, constants=()):
     """What a function returns for each trial, computed for all of them at once, in a graph.
 
     `tf.vectorized_map` does the same; but it takes each trial's part of the arguments by a gather,
@@ -17,14 +17,16 @@ def over_trials(function, members, constants=None):
     Args:
         function: Function of a nest of tensors, one trial's.
         members: The nest of all, each tensor with the trials as its first axis.
-        constants: `{place: tensor}` of those of the function's floating-point constants that are
-            another one in each trial, with that axis. Default none.
+        lifted: `Lifted`: which of the function's floating-point constants are another one in each
+            trial. Default none.
+        constants: Tensors of these, with that axis.
 
     Returns:
         What `function` returns, with that axis.
 
     Raises:
-        ValueError: If an operation cannot be vectorised.
+        ValueError: If an operation cannot be vectorised, or the function has another number of
+            constants than is known.
     """
     teach()
     tensors = tf.nest.flatten(members)
@@ -39,9 +41,11 @@ def over_trials(function, members, constants=None):
     )
     for part, tensor in zip(parts, tensors, strict=True):
         conversion._add_conversion(part, pfor.wrap(tensor, True))
-    if constants:
+    if lifted:
         numbers = [op.outputs[0] for op in one.get_operations() if _is_number(op)]
-        for place, tensor in constants.items():
+        if len(numbers) != lifted.total:
+            raise ValueError(f"{len(numbers)} constants, where {lifted.total} were read")
+        for place, tensor in zip(lifted.places, constants, strict=True):
             conversion._add_conversion(numbers[place], pfor.wrap(tensor, True))
     for outside, inside in one.captures:
         conversion._add_conversion(inside, pfor.wrap(outside, False))
