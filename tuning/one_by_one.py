@@ -197,8 +197,9 @@ class OneByOneTuner(keras_tuner.Tuner):
         self.records.begin(self._row_of(trial), own_values(trial.hyperparameters))
         self._began[trial.trial_id] = time.monotonic()
 
-    def _seed_of(self, trial, *more):
-        generator = np.random.default_rng([self.seed, int(trial.trial_id), *more])
+    def _seed_of(self, trial, execution=1):
+        further = [] if execution == 1 else [execution]
+        generator = np.random.default_rng([self.seed, int(trial.trial_id), *further])
         return int(generator.integers(2**31))
 
     def run_trial(self, trial, *args, **kwargs):
@@ -223,6 +224,8 @@ class OneByOneTuner(keras_tuner.Tuner):
         ]
 
     def _run_execution(self, trial, number, callbacks, *args, **kwargs):
+        if number > 1:  # the first goes on from the trial's own seed
+            keras.utils.set_random_seed(self._seed_of(trial, number))
         callbacks = self._deepcopy_callbacks(callbacks)
         self._configure_tensorboard_dir(callbacks, trial, number - 1)
         execution = Execution(

@@ -240,7 +240,7 @@ class StackedTuner(OneByOneTuner):
     def _member_of(self, trial, number, work):
         naming.reset_uids()  # else a nameless metric's name would tell trials apart
         with SEEDS, lazy_variables():
-            set_random_seed(self._seed_of(trial, *(() if number == 1 else (number,))))
+            set_random_seed(self._seed_of(trial, number))
             model = self._checked(self._build_hypermodel(trial.hyperparameters))
         begin_from = self._states.to_begin_from(trial, number)
         if begin_from and isinstance(model, keras.Sequential):  # others are built, or not stacked

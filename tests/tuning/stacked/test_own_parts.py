@@ -89,9 +89,15 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         self.x = draw.normal(size=(40, 4)).astype("float32")
         self.y = (self.x[:, :1] > 0).astype("float32")
 
-    def searched(self, kind, build, project=None, trials=3, **arguments):
+    def searched(self, kind, build, project=None, trials=3, executions_per_trial=1, **arguments):
         oracle = RandomOracle(keras_tuner.Objective("val_loss", "min"), max_trials=trials, seed=2)
-        tuner = kind(oracle, build, directory=self.folder, project_name=project or kind.__name__)
+        tuner = kind(
+            oracle,
+            build,
+            directory=self.folder,
+            project_name=project or kind.__name__,
+            executions_per_trial=executions_per_trial,
+        )
         given = {"validation_split": 0.3, "epochs": 2, "batch_size": 8, "shuffle": False}
         data = self.x, [self.y, self.y] if build is of_two_outputs else self.y
         tuner.search(*data, verbose=0, **given | arguments)
@@ -99,7 +105,8 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
 
     def rows(self, tuner):
         with (Path(tuner.project_dir) / "curves.csv").open(newline="") as file:
-            return sorted(csv.DictReader(file), key=lambda row: (row["trial"], int(row["epoch"])))
+            rows = csv.DictReader(file)
+            return sorted(rows, key=lambda r: (r["trial"], r.get("execution"), int(r["epoch"])))
 
     def assert_same(self, one, other):
         self.assertEqual(
@@ -138,6 +145,14 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         )
         self.assertEqual(stacked.report.ways, {"stacked": 3}, str(stacked.report))
         self.assert_same(stacked, alone)
+
+    def test_executions_begin_as_alone(self):
+        stacked, alone = (
+            self.searched(kind, BUILDERS["rmse"], trials=2, executions_per_trial=2)
+            for kind in (StackedTuner, OneByOneTuner)
+        )
+        self.assert_same(stacked, alone)
+        self.assertLen({row["loss"] for row in self.rows(stacked)}, 8)
 
     def test_what_only_some_models_ask_for_is_searched(self):
         tuner = self.searched(StackedTuner, BUILDERS["in_a_loop"], trials=8, epochs=1)

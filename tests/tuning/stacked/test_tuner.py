@@ -152,7 +152,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
             directory=self.folder,
             project_name="once",
         )
-        once._seed_of = lambda _: tuner._seed_of(tuner.oracle.trials[longest])
+        once._seed_of = lambda *_: tuner._seed_of(tuner.oracle.trials[longest])
         batches = ShuffledBatches(self.x, self.labels, batch_size=32, seed=0)
         batches.epoch -= 1  # `fit` tells it once before the first epoch that one has ended
         validation = (self.x, self.labels)
