@@ -133,7 +133,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(settings.trainer, "stacked")
         with console.capture() as said:
             search.main(settings)
-        self.assertIn("trials trained: 4 stacked\n", said.get())
+        self.assertIn("trials trained: 4 stacked (1 program)\n", said.get())
         stacked = rows_of(self.folder / "run/trials.csv")
         search.main(self.settings(scope, {"overwrite": True}, final_seeds=1))
         alone = rows_of(self.folder / "run/trials.csv")

@@ -176,6 +176,21 @@ class Grouping:
         fit = trials_within(memory, group.skeletons[0], self.widths_of(group), group.batch_size)
         return min(fit, MOST["GPU" if _has_gpu() else "CPU"])
 
+    def reason_to_train_alone(self, group):
+        """Why a group's models should train one after another, although they can be stacked.
+
+        A recurrent layer's loop in a stack is TensorFlow's graph; of one trial XLA compiles it.
+
+        Args:
+            group: `Group`.
+
+        Returns:
+            One sentence, or None.
+        """
+        if not _has_gpu() and any(map(is_recurrent, group.models)):
+            return "recurrent layers train faster one after another"
+        return None
+
     def program(self, group, vectorized=True):
         """The program that trains a group; the same one for groups of the same template.
 
@@ -190,10 +205,8 @@ class Grouping:
 
         Raises:
             NotStackable: If a layer cannot be made anew from its configuration, or a metric not be
-                tried; or if trials train faster one after another.
+                tried.
         """
-        if vectorized and not _has_gpu() and any(map(is_recurrent, group.models)):
-            raise NotStackable("recurrent layers train faster one after another")
         widths = group.skeletons[0].widths
         if vectorized:
             widths = group.widths or self.widths_of(group)

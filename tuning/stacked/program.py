@@ -166,10 +166,13 @@ class Program:
 
     def _to_gradients(self, lifted=None):
         def gradients(state, batch, seed):
-            trials, settings = _without_settings(state), state["settings"]
-            return self._over_trials("gradients", settings, trials, batch, seed, lifted=lifted)
+            return self._gradients_of_all(state, batch, seed, lifted)
 
         return TracedOnce(gradients, free_axes=(1, 1, 0))
+
+    def _gradients_of_all(self, state, batch, seed, lifted):
+        trials, settings = _without_settings(state), state["settings"]
+        return self._over_trials("gradients", settings, trials, batch, seed, lifted=lifted)
 
     def _over_trials(self, name, settings, members, *shared, lifted=None):
         """What a function of `OneTrial` returns for each trial."""

@@ -14,8 +14,10 @@ class Report:
     """`{way: trials}`: `stacked`, `one program` (one after another, traced once) or `fit`."""
     reasons: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     """`{why a trial was not stacked: trials}`."""
-    programs: collections.Counter = dataclasses.field(default_factory=collections.Counter)
-    """`{name of a program: trials that it trained in stacks}`."""
+    programs: collections.Counter = dataclasses.field(
+        default_factory=collections.Counter, compare=False
+    )
+    """`{name of a program: trials that it trained in stacks}`; their names are made up."""
 
     def add(self, way, reason="", program=None):
         """Counts one trial.

@@ -50,7 +50,9 @@ class StackTraining:
                 return
 
     def _objection(self, jit_compile):
-        """Makes the stack; why that cannot be, or None."""
+        """Makes the stack; why that cannot be, or should not be, or None."""
+        if not self.refusal and (reason := self._grouping.reason_to_train_alone(self.group)):
+            return reason
         try:
             with TURNS.first():
                 program = self._grouping.program(self.group, not self.refusal)
