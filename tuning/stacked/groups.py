@@ -245,10 +245,9 @@ class Grouping:
         if program not in self._objections:
             sizes = [sum(skeleton.widths.values()) for skeleton in group.skeletons]
             few = {int(np.argmin(sizes)), int(np.argmax(sizes))}
-            firsts = {
-                own.settings: place for place, own in reversed(list(enumerate(group.skeletons)))
-            }
-            few |= set(sorted(firsts.values())[:_CHECKED])
+            settings = group.by_settings()
+            if len(settings) > 1:
+                few |= {own[0] for own in settings[:_CHECKED]}
             few = group.part(sorted(few))
             self._objections[program] = check_first_batch(
                 program, few.models, few.skeletons, group.batch_size, self._data

@@ -1,7 +1,7 @@
 """Computes for all trials of a stack what is written for one, by TensorFlow's vectoriser.
 
-The vectoriser gets rules for operations of Keras's metrics that it does not know. Nothing is
-replaced: an operation without a rule gets one.
+The vectoriser gets rules for operations of Keras's metrics that it does not know, and one in place
+of its own that is wrong.
 """
 
 import tensorflow as tf
@@ -99,11 +99,23 @@ def _look_up(conversion):
     return pfor.wrap(found, keys.is_stacked)
 
 
+def _pad(conversion):
+    """With the value that it is given, which TensorFlow's own rule forgets."""
+    paddings = conversion.unstacked_input(1)
+    padded = tf.raw_ops.PadV2(
+        input=conversion.stacked_input(0),
+        paddings=tf.concat([tf.zeros([1, 2], paddings.dtype), paddings], 0),
+        constant_values=conversion.unstacked_input(2),
+    )
+    return pfor.wrap(padded, True)
+
+
 _RULES = {"Bitcast": _bitcast, "InTopKV2": _in_top_k, "LookupTableFindV2": _look_up}
 
 
 def teach():
-    """Adds the missing rules; doing so again changes nothing."""
+    """Adds the missing rules and mends a wrong one; doing so again changes nothing."""
+    pfor._pfor_converter_registry["PadV2"] = _pad
     for operation, rule in _RULES.items():
         if operation not in pfor._pfor_converter_registry:
             pfor.RegisterPFor(operation)(rule)

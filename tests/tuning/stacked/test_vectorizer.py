@@ -29,6 +29,11 @@ class VectorizerTest(tf.test.TestCase, parameterized.TestCase):
             for ours, expected in zip(of_all, alone, strict=True):
                 self.assertAllEqual(ours[place], expected)
 
+    def test_padding_keeps_its_value(self):
+        values = np.arange(6.0, dtype=np.float32).reshape(3, 2)
+        padded = together(lambda own: tf.pad(own[0], [[1, 0]], constant_values=-5.0), values)
+        self.assertAllEqual(padded, np.pad(values, [[0, 0], [1, 0]], constant_values=-5.0))
+
     @parameterized.parameters(1, 3)
     def test_squeezing_leaves_the_members_axis_however_many_there_are(self, members):
         values = np.arange(4.0 * members, dtype=np.float32).reshape(members, 1, 4, 1)
