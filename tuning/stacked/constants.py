@@ -17,6 +17,7 @@ from tuning.stacked.one_trial import OneTrial
 from tuning.stacked.randomness import drawing_nothing
 from tuning.stacked.template import Template
 from tuning.stacked.turns import TURNS
+from tuning.stacked.vectorizer import is_number
 
 _IGNORED = "_class", "_gradient_op_type"
 """Attributes of operations that are other names in each graph."""
@@ -169,7 +170,7 @@ def _read(graph, results, digest):
     places = {node.name: str(place) for place, node in enumerate(nodes)}
     constants = []
     for node in nodes:
-        is_constant = is_number(node.op, node.attr)
+        is_constant = is_number(node)
         if is_constant:
             constants.append(tf.make_ndarray(node.attr["value"].tensor))
             digest.update(repr((constants[-1].shape, str(constants[-1].dtype))).encode())
@@ -200,13 +201,3 @@ def _value_of(tensor):
         tensor = tf.raw_ops.ReadVariableOp(resource=tensor, dtype=kinds[0].dtype)
     known = tensor.dtype != tf.variant and hasattr(tensor, "numpy")
     return np.asarray(tensor).tobytes() if known else b""
-
-
-def is_number(operation, attributes):
-    """Whether a node of a graph is a floating-point constant.
-
-    Args:
-        operation: Its type.
-        attributes: `{name: AttrValue}`.
-    """
-    return operation == "Const" and tf.dtypes.as_dtype(attributes["dtype"].type).is_floating

@@ -159,9 +159,10 @@ class Gathering:
 
 
 def uses_of_weights(skeleton, widths):
-    """How many weights a template has, of a convolution once for each place of its output.
+    """How many weights a template has, counted as often as it uses them for one example.
 
-    Those of a recurrent layer count once for each step.
+    Those of a convolution count once for each place of its output, those of a recurrent layer once
+    for each step.
 
     Args:
         skeleton: `Skeleton` of one of its models.

@@ -23,8 +23,6 @@ from tuning.stacked.treatments import Treatments
 
 MOST = {"CPU": 32, "GPU": 512}
 """Trials of one stack. On a CPU more are no faster, and have to be waited for."""
-
-
 _CHECKED = 3  # trials of a group with other settings, beside the narrowest and widest
 
 

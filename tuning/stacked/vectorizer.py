@@ -42,7 +42,7 @@ def over_trials(function, members, lifted=None, constants=()):
     for part, tensor in zip(parts, tensors, strict=True):
         conversion._add_conversion(part, pfor.wrap(tensor, True))
     if lifted:
-        numbers = [op.outputs[0] for op in one.get_operations() if _is_number(op)]
+        numbers = [op.outputs[0] for op in one.get_operations() if is_number(op.node_def)]
         if len(numbers) != lifted.total:
             raise ValueError(f"{len(numbers)} constants, where {lifted.total} were read")
         for place, tensor in zip(lifted.places, constants, strict=True):
@@ -58,8 +58,9 @@ def over_trials(function, members, lifted=None, constants=()):
     return tf.nest.map_structure(of_all, results)
 
 
-def _is_number(operation):
-    return operation.type == "Const" and operation.outputs[0].dtype.is_floating
+def is_number(node):
+    """Whether a node of a graph (`NodeDef`) is a floating-point constant."""
+    return node.op == "Const" and tf.dtypes.as_dtype(node.attr["dtype"].type).is_floating
 
 
 def _name_squeezed_axes(graph):
