@@ -5,6 +5,7 @@ only writes trials need not wait for their imports.
 """
 
 from tuning.dashboard.event_file import EventFile
+from tuning.dashboard.keras_curves import Epoch, write_training
 from tuning.dashboard.trial_rows import TrialRows
 
-__all__ = ["EventFile", "TrialRows"]
+__all__ = ["Epoch", "EventFile", "TrialRows", "write_training"]

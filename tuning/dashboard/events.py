@@ -110,6 +110,18 @@ def text(tag, markdown, step=0):
     return _event(step, summary_pb2.Summary.Value(tag=tag, metadata=about, tensor=content))
 
 
+def model_graph(configuration):
+    """A Keras model for the page of graphs.
+
+    Args:
+        configuration: What the model's `to_json` returns.
+    """
+    about = summary_pb2.SummaryMetadata()
+    about.plugin_data.plugin_name, about.plugin_data.content = "graph_keras_model", b"1"
+    content = tensor_util.make_tensor_proto(np.array(configuration.encode(), object))
+    return _event(0, summary_pb2.Summary.Value(tag="keras", metadata=about, tensor=content))
+
+
 def image(tag, pixels, step):
     """A picture: `(height, width, 3 or 4)`, uint8."""
     height, width = (str(size).encode() for size in pixels.shape[:2])

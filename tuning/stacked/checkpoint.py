@@ -8,7 +8,7 @@ from pathlib import Path
 from tuning.files import write_atomically
 from tuning.stacked.member import Snapshot
 
-_KEPT = ("curve", "score", "best_epoch", "seconds", "ended", "reason", "next_epoch")
+_KEPT = ("curve", "score", "best_epoch", "seconds", "ended", "reason", "next_epoch", "iterations")
 
 
 class StackCheckpoint:

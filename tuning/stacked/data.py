@@ -1,5 +1,7 @@
 """The examples that all trials of a search share."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -67,6 +69,10 @@ class Data:
         """
         for rows in batches_of(np.arange(self.examples) if order is None else order, batch_size):
             yield self.arrays, rows
+
+    def steps(self, batch_size):
+        """How many batches an epoch has."""
+        return math.ceil(self.examples / batch_size)
 
     def evaluation_batch_size(self, wanted=None):
         """A batch size for evaluation.

@@ -12,9 +12,9 @@ from keras.src.trainers.data_adapters.array_slicing import (
     train_validation_split,
 )
 
+from tuning.stacked.callbacks import objection_to
 from tuning.stacked.data import Data
 from tuning.stacked.errors import NotStackable
-from tuning.stacked.member import RATE_SETTERS
 from tuning.stacked.stream import Stream
 
 SIGNATURE = inspect.signature(keras.Model.fit)
@@ -22,10 +22,6 @@ WITHOUT_EFFECT = ("self", "verbose")
 """Arguments of `fit` that change nothing in what is learned or measured."""
 TAKEN = ("x", "y", "sample_weight", "class_weight", "validation_data", "validation_split")
 TAKEN += ("validation_batch_size", "batch_size", "epochs", "initial_epoch", "shuffle", "callbacks")
-
-READERS = (keras.callbacks.EarlyStopping, keras.callbacks.TerminateOnNaN)
-READERS += RATE_SETTERS
-"""Callbacks that need nothing but an epoch's metrics and the learning rate."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +38,7 @@ class Given:
     epochs: int
     shuffle: bool
     callbacks: tuple
-    """Those that read each epoch's metrics, for each trial to copy; they may end its training or
-    set its learning rate."""
+    """For each trial to copy."""
 
 
 def read(arguments, named):
@@ -68,9 +63,9 @@ def read(arguments, named):
         if name not in TAKEN + WITHOUT_EFFECT and value is not defaults[name]:
             raise NotStackable(f"search was given {name}")
     callbacks = tuple(given.get("callbacks") or ())
-    others = [type(each).__name__ for each in callbacks if type(each) not in READERS]
-    if others:
-        raise NotStackable(f"search was given callbacks that want a model: {', '.join(others)}")
+    objections = [reason for reason in map(objection_to, callbacks) if reason]
+    if objections:
+        raise NotStackable(f"search was given callbacks that need fit: {', '.join(objections)}")
     if given.get("shuffle") == "batch":
         raise NotStackable("search was given shuffle='batch'")
     if isinstance(given["x"], tf.data.Dataset):

@@ -4,12 +4,13 @@ import dataclasses
 import math
 
 import keras
+import keras_tuner
 
 from tuning import weights
 from tuning.execution import has_diverged, score_of
+from tuning.stacked.callbacks import RATE_SETTERS, ModelInStack, model_for
+from tuning.stacked.errors import NotStackable
 from tuning.stacked.lazy_variables import initial_value
-
-RATE_SETTERS = keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +56,11 @@ class Member:
     reason: str = ""
     """Why it was ended before its last epoch; empty if it was not, or diverged."""
     callbacks: tuple = ()
-    """Its own copies of callbacks that read an epoch's metrics; see `Given`."""
+    """Its own copies of the callbacks of `fit`."""
+    failure: BaseException | None = None
+    """What one of them raised; the trial has failed then."""
+    iterations: int = 0
+    """Steps of its optimiser so far."""
     first_rate: float | None = None
     """Learning rate that callbacks found; None if it is a schedule, or there are none."""
     snapshot: Snapshot | None = None
@@ -94,9 +99,13 @@ class Member:
 
     def restart(self):
         """Forgets what it came to, so that it is trained from its beginning."""
+        self.forget()
+        self.take(self.callbacks)
+
+    def forget(self):
+        """Forgets what it came to."""
         self.curve, self.score, self.best_epoch, self.next_epoch = [], math.nan, 0, self.first_epoch
         self.ended, self.reason, self.snapshot, self.state = False, "", None, None
-        self.take(self.callbacks)
 
     def take(self, callbacks):
         """Takes copies of callbacks; the best weights are kept anyway, whatever they say of it."""
@@ -105,11 +114,12 @@ class Member:
             rate.assign(self.first_rate)
         elif isinstance(rate, keras.Variable):
             self.first_rate = float(initial_value(rate))
+        self.callbacks, self.failure = tuple(callbacks), None
         for callback in callbacks:
-            callback.restore_best_weights = False
-            callback.set_model(self.model)
-            callback.on_train_begin()
-        self.callbacks = tuple(callbacks)
+            if isinstance(callback, keras.callbacks.EarlyStopping):
+                callback.restore_best_weights = False
+            callback.set_model(model_for(callback, self.model))
+        self._tell("on_train_begin", {})
 
     @property
     def objection(self):
@@ -117,19 +127,38 @@ class Member:
         setters = [each for each in self.callbacks if isinstance(each, RATE_SETTERS)]
         if setters and self.first_rate is None:
             return f"{type(setters[0]).__name__} cannot set a learning rate that is a schedule"
-        return None
+        wanted = [view.wanted for view in self._views() if view.wanted]
+        return f"search was given callbacks that need fit: {wanted[0]}" if wanted else None
+
+    def _views(self):
+        """What callbacks of somebody's own see as the model."""
+        models = [getattr(callback, "model", None) for callback in self.callbacks]
+        return [model for model in models if isinstance(model, ModelInStack)]
 
     def begin_epoch(self):
         """Lets its callbacks set the learning rate of the epoch that comes."""
-        for callback in self.callbacks:
-            callback.on_epoch_begin(self.next_epoch)
+        self._tell("on_epoch_begin", self.next_epoch, {})
 
     def go_through_curve(self):
         """Shows its callbacks the epochs of an earlier process."""
         for epoch, metrics in enumerate(self.curve, self.first_epoch):
-            for callback in self.callbacks:
-                callback.on_epoch_begin(epoch)
-                callback.on_epoch_end(epoch, metrics)
+            self._tell("on_epoch_begin", epoch, {})
+            self._tell("on_epoch_end", epoch, metrics)
+
+    def finish(self):
+        """Tells its callbacks that its training has ended."""
+        self._tell("on_train_end", self.curve[-1] if self.curve else {})
+
+    def _tell(self, hook, *arguments):
+        """Calls its callbacks, until one of them has failed; then it has ended."""
+        for callback in self.callbacks if self.failure is None else ():
+            try:
+                getattr(callback, hook)(*arguments)
+            except (NotStackable, keras_tuner.errors.FatalError):
+                raise
+            except Exception as error:
+                self.failure, self.ended = error, True
+                return
 
     def last(self, objective):
         """The objective of its last epoch."""
@@ -138,9 +167,8 @@ class Member:
     def is_given_up(self):
         """Whether one of its callbacks wants it to end after its last epoch."""
         self.model.stop_training = False
-        for callback in self.callbacks:
-            callback.on_epoch_end(self.next_epoch - 1, self.curve[-1])
-        return self.model.stop_training
+        self._tell("on_epoch_end", self.next_epoch - 1, self.curve[-1])
+        return self.ended or any(each.stop_training for each in (self.model, *self._views()))
 
     @property
     def result(self):

@@ -56,6 +56,12 @@ class Stream:
         """None: the data set's own."""
         del shuffle, seed, epoch
 
+    def steps(self, batch_size):
+        """How many batches an epoch has; None if the data set does not know."""
+        del batch_size
+        known = int(self._dataset.cardinality())
+        return known if known >= 0 else None
+
     def evaluation_batch_size(self, wanted=None):
         """The data set's own."""
         del wanted

@@ -38,6 +38,8 @@ class StackTraining:
         """Why these members cannot be stacked, once that is known."""
         self.program_name = None
         """`Program.name`, once it is there."""
+        self.is_for_fit = False
+        """Whether nothing but `fit` can train these members."""
 
     def _prepare(self):
         """Checks the first batch and compiles.
@@ -86,6 +88,10 @@ class StackTraining:
             for some in self._gathered.by_settings()
         ]
 
+    def objections(self):
+        """`{trial: why its members cannot train here}`."""
+        return {member.trial: self.objection for member in self.members}
+
     def _stacked(self, program, jit_compile):
         group, validation = self.group, self.work.validation
         places = range(len(group))
@@ -109,12 +115,21 @@ class StackTraining:
 
     def run(self):
         """Trains to the end, in any thread; returns itself, with an `objection` if it cannot."""
+        self.objection = self.tuner.callbacks_objection
+        if self.objection:
+            self.is_for_fit = True
+            return self
         self._prepare()
         self.is_prepared = True
         if self.objection:
             return self
         try:
             self._train()
+        except NotStackable as reason:  # a callback has asked for what is not there
+            self.objection = self.tuner.callbacks_objection = str(reason)
+            self.is_for_fit = True
+            for member in self.members:
+                member.forget()
         except tf.errors.OpError as error:  # out of memory, say
             self.objection = failure(error)
             for member in self.members:
@@ -140,8 +155,7 @@ class StackTraining:
 
     def _train_epoch(self):
         began = time.monotonic()
-        for member in self._active:
-            member.begin_epoch()
+        self.tuner.before_epoch(self._active)
         order = self.work.training.order(self.work.shuffle, self.tuner.seed, self.next_epoch)
         logs = self._stack.train_epoch(order, seed=self.next_epoch)
         seconds = time.monotonic() - began
@@ -176,6 +190,7 @@ class StackTraining:
         for place, member in enumerate(self._active):
             if not member.ended:
                 member.seconds += seconds
+                member.iterations = self._stack.place(place).iterations
                 metrics = {name: values[place] for name, values in means.items()}
                 if member.note(metrics, self.tuner.oracle.objective):
                     improved.append(member)

@@ -15,18 +15,19 @@ import numpy as np
 import tensorflow as tf
 from keras.src.utils import naming
 
-from tuning import training_state
+from tuning import files, training_state
 from tuning.garbage import uncollected
-from tuning.one_by_one import OneByOneTuner
+from tuning.one_by_one import DiskFault, OneByOneTuner
 from tuning.outcome import Outcome
 from tuning.seeds import set_random_seed
 from tuning.space import own_values
 from tuning.stacked import given
+from tuning.stacked.callbacks import TensorBoardInStack
 from tuning.stacked.checkpoint import StackCheckpoint
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.gathering import Gathering
 from tuning.stacked.groups import Grouping
-from tuning.stacked.lazy_variables import lazy_variables
+from tuning.stacked.lazy_variables import initial_value, lazy_variables
 from tuning.stacked.measures import build_measures
 from tuning.stacked.member import Member
 from tuning.stacked.memory import default_limit
@@ -105,7 +106,7 @@ class StackedTuner(OneByOneTuner):
 
     def prepare(self, *fit_args, **fit_kwargs):
         """Takes what `train` is to train with; the arguments are those of `fit`."""
-        self._fit = fit_args, fit_kwargs
+        self._fit, self.callbacks_objection = (fit_args, fit_kwargs), None
         try:
             self._work, self._refusal = given.read(fit_args, fit_kwargs), self._objection()
         except NotStackable as reason:
@@ -168,13 +169,13 @@ class StackedTuner(OneByOneTuner):
         keras.backend.clear_session()
         self._unbuilt = collections.deque()
         built, left = {}, {}
-        refused = self._run(self._trainings(trials, work, built, left), built)
+        refused = self._run(self._trainings(trials, work, built, left), built, left)
         again = [training.by_settings() for training in refused]
         refused = [one for one, parts in zip(refused, again, strict=True) if not parts]
-        refused += self._run([part for parts in again for part in parts], built)
+        refused += self._run([part for parts in again for part in parts], built, left)
         alone = [one for training in refused for one in training.one_after_another()]
-        for training in self._run(alone, built):
-            left |= {member.trial: training.objection for member in training.members}
+        for training in self._run(alone, built, left):
+            left |= training.objections()
         self._checkpoint.remove_all()
         while self._unbuilt:
             self.on_trial_end(self._unbuilt.popleft())
@@ -194,28 +195,32 @@ class StackedTuner(OneByOneTuner):
             TURNS.wait()
             members = built[trial] = self._members_of(trial, work)
             stacks, reason = gathering.add(members)
+            reason = reason or self.callbacks_objection
             if not members:
                 self._unbuilt.append(trial)
             elif reason:
                 left[trial] = reason
-            elif all(member.ended for member in members):  # when a kill ended their stack
+            elif all(member.ended for member in members):  # when a kill ended their stack, say
                 ended.append(trial)
             for gathered in stacks:
                 yield StackTraining(self, self._grouping, gathered, work)
         for gathered in gathering.rest():
             yield StackTraining(self, self._grouping, gathered, work)
         for trial in ended:
-            self._end_if_done(trial, built[trial])
+            self._end_if_done(trial, built)
 
-    def _run(self, trainings, built):
-        """Runs what can be run, and ends its trials; returns the others."""
+    def _run(self, trainings, built, left):
+        """Runs what can be run, and ends its trials; returns what may be run otherwise."""
         refused = []
         for training in side_by_side(trainings, self.stacks_at_a_time):
+            if training.is_for_fit:
+                left |= training.objections()
+                continue
             if training.objection:
                 refused.append(training)
                 continue
             for trial in {member.trial: None for member in training.members}:
-                self._end_if_done(trial, built[trial], training)
+                self._end_if_done(trial, built, training)
             self._checkpoint.remove(training)
         return refused
 
@@ -229,9 +234,7 @@ class StackedTuner(OneByOneTuner):
         except keras_tuner.errors.FatalError:
             raise
         except Exception as error:
-            is_final = isinstance(error, keras_tuner.errors.FailedTrialError)
-            trial.status = "FAILED" if is_final else "INVALID"
-            trial.message = traceback.format_exc()
+            _fail(trial, error)
             return []
         finally:
             with self.lock:  # the next trial has values for what this one was the first to have
@@ -257,17 +260,30 @@ class StackedTuner(OneByOneTuner):
             wanted.get("tuner/initial_epoch", work.first_epoch),
             wanted.get("tuner/epochs", work.epochs),
         )
-        if work.callbacks:  # they ask metrics whether more is better, and the optimiser its rate
-            with contextlib.suppress(Exception):  # `fit` will tell
-                self._grouping.build(model)
-                build_measures(model, work.training.labels)
-        member.take(self._deepcopy_callbacks(list(work.callbacks)))
+        if work.callbacks:
+            with contextlib.suppress(NotStackable):  # `objection` tells
+                self._give_callbacks(member, work)
         self._checkpoint.restore(member)
         if self.pruning:
             for epoch, metrics in enumerate(member.curve, member.first_epoch + 1):
                 score = self.oracle.objective.get_value(metrics)
                 self.pruning.note(self._name_for_pruning(member), epoch, score)
         return member
+
+    def _give_callbacks(self, member, work):
+        with contextlib.suppress(Exception):  # they ask metrics whether more is better
+            self._grouping.build(member.model)
+            build_measures(member.model, work.training.labels)
+        steps = work.training.steps(member.batch_size)
+        member.iterations = int(initial_value(member.model.optimizer.iterations))
+        copies = self._deepcopy_callbacks(list(work.callbacks))
+        for place, callback in enumerate(copies):
+            if isinstance(callback, keras.callbacks.TensorBoard):
+                trial, execution = member.trial.trial_id, member.execution - 1
+                folder = self._get_tensorboard_dir(callback.log_dir, trial, execution)
+                callback = copies[place] = TensorBoardInStack(callback, member, folder)
+            callback.set_params({"verbose": 0, "epochs": member.epochs, "steps": steps})
+        member.take(copies)
 
     def _checked(self, model):
         if not isinstance(model, keras.Model):
@@ -280,17 +296,30 @@ class StackedTuner(OneByOneTuner):
             )
         return model
 
-    def _end_if_done(self, trial, members, training=None):
+    def _end_if_done(self, trial, built, training=None):
         """Ends a trial if all its executions have ended, the last one in this `StackTraining`."""
-        if members and all(member.ended for member in members):
-            if training and training.refusal:
-                self.report.add(ONE_PROGRAM, training.refusal)
-            else:
-                self.report.add(STACKED, program=training and training.program_name)
-            self._end(trial, members)
+        members = built[trial]
+        if not members or not all(member.ended for member in members):
+            return
+        built[trial] = []  # another stack that had an execution of it ends it no more
+        if training and training.refusal:
+            self.report.add(ONE_PROGRAM, training.refusal)
+        else:
+            self.report.add(STACKED, program=training and training.program_name)
+        self._end(trial, members)
 
     def _end(self, trial, members):
         """Ends a trial whose executions have all ended."""
+        for member in members:
+            member.finish()
+        failures = [member.failure for member in members if member.failure]
+        for failure in failures:
+            if files.is_fault_of_the_disk(failure):
+                raise DiskFault(str(failure)) from failure
+        if failures:
+            _fail(trial, failures[0])
+            self._unbuilt.append(trial)
+            return
         several = self.executions_per_trial > 1
         step = round(np.mean([member.result[1] for member in members]))
         curve, results = [], []
@@ -339,6 +368,13 @@ class StackedTuner(OneByOneTuner):
         with self.lock:
             return self._states.to_write(member.trial, member.execution)
 
+    def before_epoch(self, members):
+        """Lets callbacks set the learning rates of the epoch that comes."""
+        if any(member.callbacks for member in members):
+            with self.lock:
+                for member in members:
+                    member.begin_epoch()
+
     def after_epoch(self, training, members):
         """Ends what is hopeless; keeps the stack on the disk, now and then; shows how far it is."""
         with self.lock:
@@ -355,6 +391,13 @@ class StackedTuner(OneByOneTuner):
 _OF_ONE_TRIAL = "run_trial", "_run_and_update_trial", "_build_and_fit_model"
 _OF_ONE_TRIAL += "on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end"
 """Methods of a tuner that a stack has no use for."""
+
+
+def _fail(trial, error):
+    """Notes what a person's own code raised in a trial; it may be tried once more."""
+    is_final = isinstance(error, keras_tuner.errors.FailedTrialError)
+    trial.status = "FAILED" if is_final else "INVALID"
+    trial.message = "".join(traceback.format_exception(error))
 
 
 def _is_inherited(kind, name):

@@ -3,6 +3,7 @@
 import collections
 import csv
 import math
+import os
 import unittest.mock
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from recipes.ingredients.batches import ShuffledBatches
 from tuning import OneByOneTuner, StackedTuner
 from tuning.oracles import HyperbandOracle, RandomOracle
 from tuning.pruning import MedianRule, SuccessiveHalving
-from tuning.stacked import Stack
+from tuning.stacked import Stack, groups
 
 OBJECTIVE = keras_tuner.Objective("val_loss", "min")
 
@@ -168,6 +169,12 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllClose(record.score, np.mean(record.scores))
         self.assertLen([row for row in self.rows() if row["execution"] == "2"], 8)
 
+    def test_a_trial_whose_executions_are_in_two_stacks_ends_once(self):
+        with unittest.mock.patch.dict(groups.MOST, CPU=4):
+            tuner = self.search(self.tuner(executions_per_trial=3))
+        self.assertCountEqual(tuner.oracle.end_order, ["0", "1", "2", "3"])
+        self.assertEqual(tuner.report.ways, {"stacked": 4})
+
     def test_a_trial_that_diverges_ends_with_its_reason_and_harms_no_other(self):
         def wild(hp):
             model = build(hp)
@@ -201,7 +208,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual("four is not liked" in record.reason, failed)
 
     @parameterized.parameters(
-        ({"callbacks": [keras.callbacks.LambdaCallback()]}, "callbacks.*LambdaCallback"),
+        ({"callbacks": [keras.callbacks.CSVLogger(os.devnull)]}, "callbacks.*CSVLogger"),
         ({"steps_per_epoch": 1}, "steps_per_epoch"),
         ({"validation_freq": 2}, "validation_freq"),
     )

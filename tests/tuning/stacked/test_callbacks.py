@@ -1,0 +1,226 @@
+"""Callbacks that `search` is given: in a stack each trial's do what they would do in its `fit`."""
+
+import csv
+import unittest.mock
+from pathlib import Path
+
+import keras
+import keras_tuner
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tuning import OneByOneTuner, StackedTuner
+from tuning.oracles import RandomOracle
+from tuning.stacked import groups
+
+TUNERS = StackedTuner, OneByOneTuner
+
+
+def build(hp, rate=None):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.Int("units", 2, 6), "tanh")])
+    model.add(keras.layers.Dense(3, "softmax"))
+    rate = rate or hp.Float("rate", 0.01, 0.1)
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.SGD(rate), loss, metrics=["accuracy"], jit_compile=False)
+    return model
+
+
+def decaying(hp):
+    return build(hp, keras.optimizers.schedules.ExponentialDecay(hp.Float("rate", 0.1, 1), 5, 0.5))
+
+
+class Noting(keras.callbacks.Callback):
+    """Notes what it is told, and changes the training by `self.model` as people do."""
+
+    told = []  # noqa: RUF012 - tuners copy callbacks; this all copies share
+
+    def note(self, hook, *what):
+        self.own = [*getattr(self, "own", []), (hook, *what)]
+
+    def on_train_begin(self, logs=None):
+        params = dict(self.params) | {"verbose": 0}
+        self.note("begin", params, self.model.name.partition("_")[0], logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.note("epoch", epoch, logs)
+        self.model.optimizer.learning_rate = float(self.model.optimizer.learning_rate) * 0.8
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.note("end", epoch, sorted(logs), f"{logs['val_loss']:.4f}")
+        if logs["loss"] < 1.2:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        self.note("over", sorted(logs))
+        self.told.append(self.own)
+
+
+class Failing(keras.callbacks.Callback):
+    def __init__(self, hook, error):
+        super().__init__()
+        setattr(self, hook, self.fail)
+        self.error = error
+
+    def fail(self, number=None, logs=None):
+        del number, logs
+        if float(self.model.optimizer.learning_rate) > 0.055:
+            raise self.error
+
+
+class Asking(keras.callbacks.Callback):
+    """Asks in some epoch for what a stack does not have."""
+
+    def __init__(self, epoch, ask):
+        super().__init__()
+        self.epoch, self.ask = epoch, ask
+
+    def on_epoch_end(self, epoch, logs=None):
+        del logs
+        if epoch == self.epoch:
+            self.ask(self.model)
+
+
+def unheard(batch, logs):
+    del batch, logs
+
+
+class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
+        generator = np.random.default_rng(0)
+        self.x = generator.normal(size=(38, 4)).astype(np.float32)
+        self.y = generator.integers(3, size=38)
+
+    def searched(self, kind, callbacks, build=build, trials=4, **arguments):
+        arguments |= {"jit_compile": False} if kind is StackedTuner else {}
+        tuner = kind(
+            RandomOracle(keras_tuner.Objective("val_loss", "min"), max_trials=trials, seed=1),
+            build,
+            directory=self.folder,
+            project_name=kind.__name__,
+            **arguments,
+        )
+        given = {"validation_split": 0.2, "batch_size": 8, "epochs": 3, "shuffle": False}
+        tuner.search(self.x, self.y, verbose=0, callbacks=callbacks, **given)
+        return tuner
+
+    def rows(self, tuner):
+        with (Path(tuner.project_dir) / "curves.csv").open(newline="") as file:
+            return sorted(csv.DictReader(file), key=lambda row: (row["trial"], int(row["epoch"])))
+
+    def assert_same(self, one, other):
+        statuses = [sorted((r.trial, r.status) for r in t.records.trials) for t in (one, other)]
+        self.assertEqual(*statuses)
+        self.assertEqual(sorted(one.oracle.end_order), sorted(other.oracle.end_order))
+        for own, expected in zip(self.rows(one), self.rows(other), strict=True):
+            self.assertEqual(own.keys(), expected.keys())
+            for name in own:
+                self.assertAllClose(float(own[name]), float(expected[name]), rtol=1e-4)
+
+    def test_ones_own_is_told_what_fit_tells_and_may_stop_and_set_the_rate(self):
+        told, tuners = [], []
+        for kind in TUNERS:
+            Noting.told = []
+            tuners.append(self.searched(kind, [Noting()]))
+            told.append(sorted(Noting.told, key=repr))
+        self.assertEqual(tuners[0].report.ways, {"stacked": 4}, str(tuners[0].report))
+        self.assert_same(*tuners)
+        self.assertEqual(*told)
+        self.assertBetween(len(self.rows(tuners[0])), 5, 11)  # some were stopped
+
+    def test_functions_of_a_lambda_callback_are_called(self):
+        seen = []
+
+        def note(epoch, logs):
+            seen.append((epoch, round(logs["loss"], 4)))
+
+        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=note)]
+        stacked, alone = (self.searched(kind, callbacks) for kind in TUNERS)
+        self.assertEqual(stacked.report.ways, {"stacked": 4}, str(stacked.report))
+        self.assertLen(seen, 24)
+        self.assertCountEqual(seen[:12], seen[12:])
+        self.assert_same(stacked, alone)
+
+    @parameterized.parameters(
+        (keras.callbacks.LambdaCallback(on_train_batch_end=unheard), "Callback with on_train_ba"),
+        (keras.callbacks.CSVLogger("/dev/null"), "need fit: CSVLogger"),
+        (keras.callbacks.TensorBoard(histogram_freq=1), "TensorBoard with histogram_freq"),
+        (keras.callbacks.TensorBoard(update_freq=3), "TensorBoard with update_freq"),
+    )
+    def test_what_a_stack_cannot_call_is_called_by_fit_and_said(self, callback, reason):
+        if isinstance(callback, keras.callbacks.TensorBoard):
+            callback.log_dir = str(self.folder / "logs")
+        tuner = self.searched(StackedTuner, [callback], trials=1)
+        self.assertEqual(tuner.report.ways, {"fit": 1})
+        self.assertIn(reason, str(tuner.report))
+        self.assertEqual([record.status for record in tuner.records.trials], ["COMPLETED"])
+
+    @parameterized.parameters(
+        (0, lambda model: model.get_weights(), "Asking, which asks for the model's get_weights"),
+        (1, lambda model: model.optimizer.iterations, "the model's optimizer.iterations"),
+    )
+    def test_who_asks_for_what_a_stack_does_not_have_gets_it_by_fit(self, epoch, ask, reason):
+        with unittest.mock.patch.dict(groups.MOST, CPU=3):  # a trial's executions in two stacks
+            stacked, alone = (
+                self.searched(kind, [Asking(epoch, ask)], trials=2, executions_per_trial=2)
+                for kind in TUNERS
+            )
+        self.assertEqual(stacked.report.ways, {"fit": 2})
+        self.assertIn(reason, str(stacked.report))
+        self.assert_same(stacked, alone)
+
+    @parameterized.parameters("on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end")
+    def test_one_that_raises_fails_its_own_trial(self, hook):
+        callback = Failing(hook, RuntimeError("not on my watch"))
+        stacked, alone = (self.searched(kind, [callback], trials=6) for kind in TUNERS)
+        self.assertEqual(set(stacked.report.ways), {"stacked"}, str(stacked.report))
+        reasons = {record.status: record.reason for record in stacked.records.trials}
+        self.assertEqual(reasons, {"COMPLETED": "", "FAILED": "RuntimeError: not on my watch"})
+        self.assert_same(stacked, alone)
+
+    def test_one_that_raises_a_fatal_error_ends_the_search(self):
+        callback = Failing("on_epoch_end", keras_tuner.errors.FatalValueError("enough"))
+        for kind in TUNERS:
+            with self.assertRaisesRegex(keras_tuner.errors.FatalValueError, "enough"):
+                self.searched(kind, [callback], trials=6)
+
+    @parameterized.parameters((build, 1), (decaying, 2))
+    def test_tensorboard_has_the_curves_of_keras_and_keras_tuner(self, build, executions):
+        found = []
+        for kind in TUNERS:
+            logs = self.folder / f"logs of {kind.__name__}"
+            tensorboard = [keras.callbacks.TensorBoard(logs)]
+            tuner = self.searched(
+                kind, tensorboard, build, trials=2, executions_per_trial=executions
+            )
+            found.append({str(p.parent.relative_to(logs)): said(p) for p in logs.rglob("*tfev*")})
+            if kind is StackedTuner:
+                self.assertEqual(tuner.report.ways, {"stacked": 2}, str(tuner.report))
+        stacked, alone = found
+        self.assertLen(stacked, 6 * executions)
+        self.assertEqual(stacked.keys(), alone.keys())
+        for run, curves in stacked.items():
+            self.assertEqual(curves.keys(), alone[run].keys(), run)
+            for tag, points in curves.items():
+                self.assertAllClose(points, alone[run][tag], rtol=1e-4, msg=f"{run} {tag}")
+
+
+def said(path):
+    """`{tag: points}` of an event file; of what is no curve no points."""
+    events = EventAccumulator(str(path), {"tensors": 0, "scalars": 0})
+    events.Reload()
+    plain = events.scalars.Keys()
+    curves = {tag: [(each.step, each.value) for each in events.Scalars(tag)] for tag in plain}
+    for tag in events.tensors.Keys():
+        metadata, points = events.SummaryMetadata(tag), events.Tensors(tag)
+        is_curve = metadata.plugin_data.plugin_name == "scalars"
+        numbers = [(e.step, tf.make_ndarray(e.tensor_proto).item()) for e in points if is_curve]
+        curves[tag] = numbers
+    return curves
+
+
+if __name__ == "__main__":
+    tf.test.main()
