@@ -260,10 +260,10 @@ class StackedTuner(OneByOneTuner):
             wanted.get("tuner/initial_epoch", work.first_epoch),
             wanted.get("tuner/epochs", work.epochs),
         )
-        if work.callbacks:
-            with contextlib.suppress(NotStackable):  # `objection` tells
+        with contextlib.suppress(NotStackable):  # a callback's wish; `objection` tells
+            if work.callbacks:
                 self._give_callbacks(member, work)
-        self._checkpoint.restore(member)
+            self._checkpoint.restore(member)
         if self.pruning:
             for epoch, metrics in enumerate(member.curve, member.first_epoch + 1):
                 score = self.oracle.objective.get_value(metrics)
