@@ -166,21 +166,16 @@ def _graph_of(function, arguments):
 
 def _read(graph, results, digest):
     """A graph's floating-point constants; all else of it, and its results, go into the digest."""
-    nodes = graph.as_graph_def().node
-    places = {node.name: str(place) for place, node in enumerate(nodes)}
+    definition = graph.as_graph_def()
+    library = {each.signature.name: each for each in definition.library.function}
+    places = {node.name: str(place) for place, node in enumerate(definition.node)}
     constants = []
-    for node in nodes:
+    for node in definition.node:
         is_constant = is_number(node)
         if is_constant:
             constants.append(tf.make_ndarray(node.attr["value"].tensor))
             digest.update(repr((constants[-1].shape, str(constants[-1].dtype))).encode())
-        for source in node.input:
-            name, _, output = source.lstrip("^").partition(":")
-            digest.update(f"{places[name]}:{output}{source[0] == '^'};".encode())
-        digest.update(node.op.encode())
-        for name in sorted(node.attr):
-            if name not in _IGNORED and not (is_constant and name == "value"):
-                digest.update(name.encode() + node.attr[name].SerializeToString(deterministic=True))
+        _digest_node(node, places, library, digest, but_for="value" if is_constant else None)
     for outside, inside in graph.captures:
         digest.update(places[inside.op.name].encode())
         digest.update(_value_of(outside))
@@ -190,6 +185,40 @@ def _read(graph, results, digest):
         place = f"{places[result.op.name]}:{result.value_index}" if inside else ""
         digest.update(place.encode() or _value_of(result))
     return constants
+
+
+def _digest_node(node, places, library, digest, but_for=None):
+    """What a node does, and by what, whatever it and others are called."""
+    digest.update(node.op.encode())
+    for source in node.input:
+        digest.update(_place_of(source, places).encode())
+    for name in sorted(node.attr):
+        if name not in (*_IGNORED, but_for):
+            value = node.attr[name]
+            digest.update(name.encode())
+            for called in [value.func] if value.HasField("func") else value.list.func:
+                _digest_function(library[called.name], library, digest)
+            if not (value.HasField("func") or value.list.func):
+                digest.update(value.SerializeToString(deterministic=True))
+
+
+def _digest_function(definition, library, digest):
+    """What a function of a graph does; the constants in it are part of that."""
+    arguments, results = definition.signature.input_arg, definition.signature.output_arg
+    named = [*arguments, *definition.node_def]
+    places = {each.name: str(place) for place, each in enumerate(named)}
+    for argument in arguments:
+        digest.update(f"{argument.type};".encode())
+    for node in definition.node_def:
+        _digest_node(node, places, library, digest)
+    for result in results:
+        digest.update(_place_of(definition.ret[result.name], places).encode())
+
+
+def _place_of(source, places):
+    """An input of a node by its place in place of its name."""
+    name, _, output = source.lstrip("^").partition(":")
+    return f"{places[name]}:{output}{source[0] == '^'};"
 
 
 def _value_of(tensor):

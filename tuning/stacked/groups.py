@@ -195,8 +195,7 @@ class Grouping:
         Args:
             group: `Group`.
             vectorized: Whether its trials are computed side by side. If not, it is of one trial,
-                and trials of the same widths and settings share the program one after another.
-                Default True.
+                and trials of the same widths share the program one after another. Default True.
 
         Returns:
             `Program`.
@@ -209,9 +208,8 @@ class Grouping:
         if vectorized:
             widths = group.widths or self.widths_of(group)
         settings = group.skeletons[0].settings
-        is_of_any = vectorized and not group.is_of_one_setting
-        lifted = settings.variant.lifted if is_of_any else {}
-        own = tuple(lifted.items()) if is_of_any else settings
+        lifted = {} if group.is_of_one_setting else settings.variant.lifted
+        own = settings if group.is_of_one_setting else tuple(lifted.items())
         key = group.key, tuple(widths.items()), vectorized, own
         if key not in self._programs:
             self._programs[key] = self._make_program(group, widths, vectorized, lifted)

@@ -180,11 +180,9 @@ class Program:
         def function(own):
             return getattr(self._trial, name)(own, *shared)
 
-        if self._vectorized:
-            own = (self.lifted if lifted is None else lifted).get(name)
-            return vectorizer.over_trials(function, members, own, settings.get(name, ()))
-        result = function(tf.nest.map_structure(lambda tensor: tensor[0], members))
-        return tf.nest.map_structure(lambda tensor: tensor[tf.newaxis], result)
+        own = (self.lifted if lifted is None else lifted).get(name)
+        compute = vectorizer.over_trials if self._vectorized else vectorizer.over_one_trial
+        return compute(function, members, own, settings.get(name, ()))
 
 
 def _without_settings(state):

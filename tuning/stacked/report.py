@@ -17,7 +17,7 @@ class Report:
     programs: collections.Counter = dataclasses.field(
         default_factory=collections.Counter, compare=False
     )
-    """`{name of a program: trials that it trained in stacks}`; their names are made up."""
+    """`{(way, name of a program): trials that it trained}`; their names are made up."""
 
     def add(self, way, reason="", program=None):
         """Counts one trial.
@@ -25,11 +25,11 @@ class Report:
         Args:
             way: `STACKED`, `ONE_PROGRAM` or `FIT`.
             reason: Why it was not stacked; empty if it was.
-            program: Name of the `Program` that trained it in a stack.
+            program: Name of the `Program` that trained it, if one did.
         """
         self.ways[way] += 1
         if program:
-            self.programs[program] += 1
+            self.programs[way, program] += 1
         if reason:
             self.reasons[reason] += 1
 
@@ -43,9 +43,15 @@ class Report:
         """One line: `trials trained: 250 stacked (3 programs), 6 by fit (it is shy: 6)`."""
         if not self.ways:
             return "no trial was trained"
-        programs = len(self.programs)
-        stacked = f"stacked ({programs} program{'s' * (programs > 1)})" if programs else "stacked"
-        names = {STACKED: stacked, ONE_PROGRAM: "one after another in one program", FIT: "by fit"}
-        ways = [f"{self.ways[way]} {name}" for way, name in names.items() if self.ways[way]]
+        names = {STACKED: "stacked", ONE_PROGRAM: "one after another", FIT: "by fit"}
+        ways = [
+            f"{self.ways[way]} {name}{self._programs_of(way)}"
+            for way, name in names.items()
+            if self.ways[way]
+        ]
         reasons = "; ".join(f"{reason}: {count}" for reason, count in self.reasons.most_common())
         return "trials trained: " + ", ".join(ways) + (f" ({reasons})" if reasons else "")
+
+    def _programs_of(self, way):
+        count = sum(way == own for own, _ in self.programs)
+        return f" ({count} program{'s' * (count > 1)})" if count else ""

@@ -81,7 +81,8 @@ class StackTraining:
 
         What the vectoriser cannot do with a number of each trial's own it may do with a constant.
         """
-        if not self.group.skeletons[0].settings.variant.lifted:
+        own = self.group.skeletons[0].settings.variant.lifted
+        if not own or self._grouping.reason_to_train_alone(self.group):
             return []
         return [
             StackTraining(self.tuner, self._grouping, some, self.work)

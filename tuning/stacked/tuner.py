@@ -302,10 +302,8 @@ class StackedTuner(OneByOneTuner):
         if not members or not all(member.ended for member in members):
             return
         built[trial] = []  # another stack that had an execution of it ends it no more
-        if training and training.refusal:
-            self.report.add(ONE_PROGRAM, training.refusal)
-        else:
-            self.report.add(STACKED, program=training and training.program_name)
+        refusal, program = (training.refusal, training.program_name) if training else ("", None)
+        self.report.add(ONE_PROGRAM if refusal else STACKED, refusal, program)
         self._end(trial, members)
 
     def _end(self, trial, members):

@@ -30,10 +30,7 @@ def over_trials(function, members, lifted=None, constants=()):
     """
     teach()
     tensors = tf.nest.flatten(members)
-    one = tf.__internal__.FuncGraph("one_trial")
-    with one.as_default():
-        parts = [tf.compat.v1.placeholder(tensor.dtype, tensor.shape[1:]) for tensor in tensors]
-        results = function(tf.nest.pack_sequence_as(members, parts))
+    one, parts, results = _one_trial(function, members)
     _name_squeezed_axes(one)
     number = tf.compat.v1.placeholder_with_default(0, shape=[])
     conversion = pfor.PFor(
@@ -41,12 +38,8 @@ def over_trials(function, members, lifted=None, constants=()):
     )
     for part, tensor in zip(parts, tensors, strict=True):
         conversion._add_conversion(part, pfor.wrap(tensor, True))
-    if lifted:
-        numbers = [op.outputs[0] for op in one.get_operations() if is_number(op.node_def)]
-        if len(numbers) != lifted.total:
-            raise ValueError(f"{len(numbers)} constants, where {lifted.total} were read")
-        for place, tensor in zip(lifted.places, constants, strict=True):
-            conversion._add_conversion(numbers[place], pfor.wrap(tensor, True))
+    for constant, tensor in _lifted_constants(one, lifted, constants):
+        conversion._add_conversion(constant, pfor.wrap(tensor, True))
     for outside, inside in one.captures:
         conversion._add_conversion(inside, pfor.wrap(outside, False))
 
@@ -56,6 +49,54 @@ def over_trials(function, members, lifted=None, constants=()):
         return stacked
 
     return tf.nest.map_structure(of_all, results)
+
+
+def over_one_trial(function, members, lifted=None, constants=()):
+    """The same for a stack of one trial, which needs no vectorising.
+
+    Args:
+        function: As for `over_trials`, as is all that follows.
+        members: The nest of all.
+        lifted: `Lifted`. Default none.
+        constants: Tensors of these.
+    """
+    members = tf.nest.map_structure(lambda tensor: tensor[0], members)
+    if not lifted:
+        results = function(members)
+    else:
+        one, parts, results = _one_trial(function, members, of_one=True)
+        pairs = _lifted_constants(one, lifted, constants)
+        given = {constant.name: tensor[0] for constant, tensor in pairs}
+        given |= {p.name: t for p, t in zip(parts, tf.nest.flatten(members), strict=True)}
+        given |= {inside.name: outside for outside, inside in one.captures}
+        wanted = [tensor.name for tensor in tf.nest.flatten(results)]
+        graph = one.as_graph_def()
+        found = tf.graph_util.import_graph_def(graph, given, wanted, name="")
+        results = tf.nest.pack_sequence_as(results, found)
+    return tf.nest.map_structure(lambda tensor: tensor[tf.newaxis], results)
+
+
+def _one_trial(function, members, of_one=False):
+    """The graph of a function of one trial, its arguments and its results."""
+    tensors = tf.nest.flatten(members)
+    shapes = [tensor.shape if of_one else tensor.shape[1:] for tensor in tensors]
+    one = tf.__internal__.FuncGraph("one_trial")
+    with one.as_default():
+        parts = [
+            tf.compat.v1.placeholder(tensor.dtype, shape)
+            for tensor, shape in zip(tensors, shapes, strict=True)
+        ]
+        return one, parts, function(tf.nest.pack_sequence_as(members, parts))
+
+
+def _lifted_constants(graph, lifted, constants):
+    """The constants of a trial's graph that are its own, each with the tensor of all trials'."""
+    if not lifted:
+        return []
+    numbers = [op.outputs[0] for op in graph.get_operations() if is_number(op.node_def)]
+    if len(numbers) != lifted.total:
+        raise ValueError(f"{len(numbers)} constants, where {lifted.total} were read")
+    return list(zip([numbers[place] for place in lifted.places], constants, strict=True))
 
 
 def is_number(node):

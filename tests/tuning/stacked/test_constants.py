@@ -90,6 +90,23 @@ class Prepared(keras.layers.Layer):
         return {"number": float(self._hidden["tensor"])}
 
 
+class Looping(keras.layers.Layer):
+    """Its number is in a function of the graph."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number = number
+
+    def call(self, inputs):
+        def body(step, hidden):
+            return step + 1, hidden * self.number
+
+        return tf.while_loop(lambda step, _: step < 2, body, (0, inputs))[1]
+
+    def get_config(self):
+        return {"number": self.number}
+
+
 class OneHot(keras.layers.Layer):
     """The vectoriser takes its number as a constant only."""
 
@@ -217,6 +234,15 @@ def noisy(width, number):
     return model(width, keras.layers.GaussianNoise(number), batch_norm_of(number))
 
 
+def recurrent(width, number, **numbers):
+    rows, loss = keras.layers.Reshape((3, -1)), smoothed_loss(number)
+    return model(width, rows, keras.layers.LSTM(4, **numbers), batch_norm_of(number), loss=loss)
+
+
+def forgetful(width, number):
+    return recurrent(width, number, dropout=number)
+
+
 def spatial(width, number):
     rows = keras.layers.Reshape((2, -1))
     return model(width, rows, keras.layers.SpatialDropout1D(number), keras.layers.Flatten())
@@ -291,6 +317,31 @@ class ConstantsTest(tf.test.TestCase, parameterized.TestCase):
             theirs = [weight.numpy() for weight in model.trainable_variables]
             self.assertLess(relative(ours, theirs, first), TOLERANCE)
 
+    @parameterized.parameters(recurrent, forgetful)
+    def test_one_after_another_each_trial_has_its_own_number_too(self, maker):
+        models, seed = [maker(6, number) for number in (0.9, 0.3, 0.5)], 3
+        x, y = data_for(models[0])
+        data, (order,) = Data(x, y), orders(len(x), 1)
+        grouping = Grouping(data)
+        (group,), _ = grouping.group(models, [8] * 3)
+        programs = set()
+        for trial, model in enumerate(models):
+            alone = group.part([trial])
+            program = grouping.program(alone, vectorized=False)
+            programs.add(program)
+            self.assertIsNone(grouping.objection(program, alone))
+            stack = Stack(program, [model], alone.skeletons, 8, data, jit_compile=False)
+            (before,) = stack.states()
+            stack.train_epoch(order, seed)
+            for i, entry in enumerate(program.template.others):
+                if entry.kind == "seed":
+                    variable_of(alone.skeletons[0], entry).assign([65537 * seed + i, 0])
+            fit(model, x, y, [order])
+            theirs = [weight.numpy() for weight in model.trainable_variables]
+            difference = relative(stack.states()[0].weights, theirs, before.weights)
+            self.assertLess(difference, TOLERANCE)
+        self.assertLen(programs, 1)
+
     def test_the_first_batch_tells_whose_numbers_they_are(self):
         x, y = data_for(focal(4, 0.5))
         models, data = [focal(4, number) for number in (0.9, 0.3)], Data(x, y)
@@ -308,6 +359,7 @@ class ConstantsTest(tf.test.TestCase, parameterized.TestCase):
         ("statistics", lambda n: model(4, keras.layers.Normalization(mean=n, variance=n))),
         ("a variable of its own", lambda number: model(4, Kept(number))),
         ("what is returned", lambda number: model(4, constraint=Either(number))),
+        ("a loop", lambda number: model(4, Looping(number))),
         ("how metrics begin", lambda number: model(4, metrics=[Average(number)])),
         ("names of metrics", lambda n: model(4, metrics=[named_accuracy(n)])),
     )
