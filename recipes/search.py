@@ -154,6 +154,7 @@ def main(settings):
     del identity["trials"], identity["memory"]  # more trials extend a search
     with workers(settings.crew), open_run("search", settings.where, identity) as directory:
         if directory.summary and directory.summary["settings"]["trials"] >= settings.trials:
+            say_if_fewer(settings.trials, directory.summary)
             return print_summary(directory.summary, directory.path)
         directory.reopen()
         began = time.monotonic()
@@ -292,6 +293,13 @@ def announce(oracle, settings):
             console.print(
                 f"tier {number + 1}: {budget} trials over {', '.join(map(own_name, names))}"
             )
+
+
+def say_if_fewer(trials, summary):
+    """Says that fewer trials than a finished search has change nothing."""
+    had = summary["settings"]["trials"]
+    if trials < had:
+        console.print(f"--trials {trials} changes nothing: this search ended with --trials {had}")
 
 
 def report(settings, space, trials, finalists, evaluation, seconds, data, directory):

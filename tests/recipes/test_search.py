@@ -98,12 +98,17 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_a_finished_search_that_is_resumed_says_what_it_came_to(self):
         first = finished_search()
-        self.assertEqual(search.main(small(first.run_directory, where={"resume": True})), first)
+        with console.capture() as said:
+            again = search.main(small(first.run_directory, where={"resume": True}))
+        self.assertEqual(again, first)
+        self.assertNotIn("changes nothing", said.get())
 
     def test_more_trials_extend_a_search_and_fewer_change_nothing(self):
         first = finished_search()
         shutil.copytree(first.run_directory, self.folder / "run")
-        fewer = search.main(self.settings(trials=3, where={"resume": True}))
+        with console.capture() as said:
+            fewer = search.main(self.settings(trials=3, where={"resume": True}))
+        self.assertIn("--trials 3 changes nothing: this search ended with --trials 4", said.get())
         self.assertEqual(fewer, dataclasses.replace(first, run_directory=self.folder / "run"))
         search.main(self.settings(trials=6, memory=1.0, where={"resume": True}))
         extended = rows_of(self.folder / "run/trials.csv")
