@@ -122,7 +122,7 @@ class StackedTuner(OneByOneTuner):
         """
         self._checkpoint = StackCheckpoint(self.project_dir, self.checkpoint_seconds)
         if self._refusal:
-            left = [(trial, self._refusal) for trial in trials]
+            left = ((trial, self._refusal) for trial in trials)  # each when the last has ended
         else:
             with uncollected(), unoptimized_graphs():
                 left = self._train_in_stacks(trials, self._work)

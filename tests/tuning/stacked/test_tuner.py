@@ -258,6 +258,20 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(tuner.report.ways, {"fit": 4})
         self.assertLen(self.rows(), 12)
 
+    def test_hyperparameters_that_only_a_fit_of_ones_own_reads_are_searched(self):
+        class Own(keras_tuner.HyperModel):
+            def build(self, hp):
+                return build(hp)
+
+            def fit(self, hp, model, *args, **kwargs):
+                return model.fit(*args, batch_size=hp.Choice("own", [4, 20, 40]), **kwargs)
+
+        stacked = self.search(self.tuner(builder=Own()))
+        alone = self.search(self.tuner(builder=Own(), kind=OneByOneTuner, project_name="alone"))
+        values = [record.values for record in self.records(stacked)]
+        self.assertEqual(values, [record.values for record in self.records(alone)])
+        self.assertGreater(len({each["own"] for each in values}), 1)
+
     @parameterized.parameters(
         ((keras.layers.IntegerLookup(vocabulary=[0, 1]), keras.layers.Embedding(3, 2)), "stacked"),
         ((keras.layers.Reshape((2, 1)), keras.layers.SimpleRNN(3)), "one program"),
