@@ -62,6 +62,8 @@ def read(arguments, named):
     for name, value in given.items():
         if name not in TAKEN + WITHOUT_EFFECT and value is not defaults[name]:
             raise NotStackable(f"search was given {name}")
+    if given.get("x") is None:  # a `fit` or `run_trial` of one's own has its data from elsewhere
+        raise NotStackable("search was given no x")
     callbacks = tuple(given.get("callbacks") or ())
     objections = [reason for reason in map(objection_to, callbacks) if reason]
     if objections:

@@ -107,10 +107,11 @@ class StackedTuner(OneByOneTuner):
     def prepare(self, *fit_args, **fit_kwargs):
         """Takes what `train` is to train with; the arguments are those of `fit`."""
         self._fit, self.callbacks_objection = (fit_args, fit_kwargs), None
+        self._work, self._refusal = None, self._objection()
         try:
-            self._work, self._refusal = given.read(fit_args, fit_kwargs), self._objection()
+            self._work = given.read(fit_args, fit_kwargs)
         except NotStackable as reason:
-            self._work, self._refusal = None, str(reason)
+            self._refusal = self._refusal or str(reason)
         work = self._work
         self._grouping = Grouping(work.training, work.validation) if work else None
 

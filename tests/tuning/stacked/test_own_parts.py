@@ -265,6 +265,16 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         tuner = self.searched(Own, None, trials=2)
         self.assertEqual({r.status for r in tuner.records.trials}, {"COMPLETED"})
 
+    def test_a_tuner_that_has_its_own_data_needs_none(self):
+        class Own(StackedTuner):
+            def run_trial(self, trial, **_):
+                return trial.hyperparameters.Float("number", -1.0, 1.0) ** 2
+
+        tuner = Own(RandomOracle(max_trials=3, seed=1), directory=self.folder)
+        tuner.search()
+        self.assertIn("the tuner has a run_trial of its own: 3", str(tuner.report))
+        self.assertLen({record.values["number"] for record in tuner.records.trials}, 3)
+
 
 if __name__ == "__main__":
     tf.test.main()
