@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 
 def paper(width, height):
@@ -15,7 +15,9 @@ def paper(width, height):
 
 
 def plain_numbers(axis):
-    """Writes 0.1 rather than a power on a logarithmic axis, and nothing between the decades."""
+    """Writes 0.1 rather than a power on a logarithmic axis; of two decades also 0.2 and 0.5."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(NullFormatter())
 

@@ -167,7 +167,7 @@ def draw(found):
         raced.draw_losses(losses, f"{name} batch norm", colour)
         raced.draw_steps(steps, f"{name} batch norm", colour)
     losses.set_title("Each at its best learning rate")
-    steps.set_title("How soon, and up to which rate")
+    steps.set_title("How soon, and up to which rate (a cross: some seeds fail)")
     for axes in (losses, steps):
         axes.grid(alpha=0.3)
         axes.legend()
@@ -180,11 +180,14 @@ def draw_percentiles(figure, found):
     for axes, (name, (raced, percentiles)) in zip(panels, found.items(), strict=True):
         points = [0, *raced.points]
         for percentile, line in zip(PERCENTILES, percentiles[0, :, :, 0].T, strict=True):
-            axes.plot(points, line, label=f"{percentile}th percentile")
-        axes.set(xlabel="mini-batches", ylabel="input of a sigmoid")
+            (drawn,) = axes.plot(points, line)
+            end, colour = (points[-1], line[-1]), drawn.get_color()
+            place = {"xytext": (4, -3), "textcoords": "offset points", "color": colour}
+            axes.annotate(f"{percentile}th", end, **place)
+        axes.margins(x=0.12)
+        axes.set(xlabel="mini-batches", ylabel="input of a sigmoid, percentiles")
         axes.set_title(f"{name} batch norm: a unit of layer 3", fontsize=10)
         axes.grid(alpha=0.3)
-    panels[0].legend()
 
 
 if __name__ == "__main__":
