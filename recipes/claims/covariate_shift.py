@@ -184,7 +184,7 @@ def draw_percentiles(figure, found):
             end, colour = (points[-1], line[-1]), drawn.get_color()
             place = {"xytext": (4, -3), "textcoords": "offset points", "color": colour}
             axes.annotate(f"{percentile}th", end, **place)
-        axes.margins(x=0.12)
+        axes.margins(x=0.18)
         axes.set(xlabel="mini-batches", ylabel="input of a sigmoid, percentiles")
         axes.set_title(f"{name} batch norm: a unit of layer 3", fontsize=10)
         axes.grid(alpha=0.3)

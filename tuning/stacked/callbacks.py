@@ -30,6 +30,8 @@ _PLAIN = {
 def objection_to(callback):
     """Why a callback cannot run in a stack, as far as it shows beforehand; None if it can."""
     kind, name = type(callback), type(callback).__name__
+    if not isinstance(callback, keras.callbacks.Callback):
+        return name
     if kind in _KNOWN:
         return None
     if kind is keras.callbacks.TensorBoard:
@@ -67,18 +69,26 @@ class ModelInStack:
         model: The trial's Keras model.
 
     Attributes:
-        stop_training: Whether the callback wants the training to end.
         wanted: What it asked for that is not right here; None if there was nothing.
     """
 
     def __init__(self, callback, model):
         self._callback, self._model = type(callback).__name__, model
-        self.stop_training, self.wanted = False, None
+        self.wanted = None
 
     @property
     def name(self):
         """The model's name."""
         return self._model.name
+
+    @property
+    def stop_training(self):
+        """Whether a callback, this or another, wants the training to end."""
+        return self._model.stop_training
+
+    @stop_training.setter
+    def stop_training(self, value):
+        self._model.stop_training = value
 
     @property
     def optimizer(self):
@@ -118,7 +128,7 @@ class _OptimizerInStack:
 
 
 class TensorBoardInStack(keras.callbacks.Callback):
-    """Stands for Keras's `TensorBoard`: writes the same when its training has ended, in one go.
+    """Stands for Keras's `TensorBoard`: writes the same when told to, in one go.
 
     The graph of TensorFlow's operations is not written: the trial has none of its own.
 
@@ -143,11 +153,10 @@ class TensorBoardInStack(keras.callbacks.Callback):
         """Notes an epoch."""
         rate = self.model.optimizer._learning_rate
         rate = float(initial_value(rate)) if isinstance(rate, keras.Variable) else None
-        self._epochs.append((epoch, logs, rate, time.time()))
+        self._epochs.append((epoch, dict(logs), rate, time.time()))
 
-    def on_train_end(self, logs=None):
+    def write(self):
         """Writes all epochs."""
-        del logs
         member, model = self._member, self.model
         steps = (member.iterations - self._first_iteration) // max(len(self._epochs), 1)
         rates, epochs = LearningRates(model.optimizer), []
@@ -155,12 +164,12 @@ class TensorBoardInStack(keras.callbacks.Callback):
             iterations = self._first_iteration + done * steps
             rate = rates.at(iterations, 1)[0] if rate is None else rate
             epochs.append(dashboard.Epoch(number, metrics, rate, iterations, when))
-        is_graph = self._has_graph and type(model) in (keras.Model, keras.Sequential)
+        is_graph = self._has_graph and type(model).__name__ in ("Functional", "Sequential")
         dashboard.write_training(
             self._folder,
             epochs,
             own_values(member.trial.hyperparameters),
             member.trial.trial_id,
-            member.score == member.score,
+            member.failure is None and member.score == member.score,
             model.to_json() if is_graph else None,
         )

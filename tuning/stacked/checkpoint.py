@@ -8,7 +8,8 @@ from pathlib import Path
 from tuning.files import write_atomically
 from tuning.stacked.member import Snapshot
 
-_KEPT = ("curve", "score", "best_epoch", "seconds", "ended", "reason", "next_epoch", "iterations")
+_KEPT = ("curve", "measured", "score", "best_epoch", "seconds", "ended", "reason")
+_KEPT += ("next_epoch", "iterations")
 
 
 class StackCheckpoint:

@@ -7,8 +7,8 @@ import keras
 import keras_tuner
 
 from tuning import weights
-from tuning.execution import has_diverged, score_of
-from tuning.stacked.callbacks import RATE_SETTERS, ModelInStack, model_for
+from tuning.execution import as_numbers, has_diverged, score_of
+from tuning.stacked.callbacks import RATE_SETTERS, ModelInStack, TensorBoardInStack, model_for
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.lazy_variables import initial_value
 
@@ -45,7 +45,9 @@ class Member:
     epochs: int
     """Number of its last epoch."""
     curve: list = dataclasses.field(default_factory=list)
-    """`{metric: number}` of each epoch."""
+    """`{metric: number}` of each epoch, as its callbacks left it."""
+    measured: list = dataclasses.field(default_factory=list)
+    """The same before its callbacks saw it."""
     score: float = math.nan
     """Best finite objective so far."""
     best_epoch: int = 0
@@ -67,7 +69,7 @@ class Member:
     """Of the best epoch, while the trial is one of the best few."""
 
     def note(self, metrics, objective):
-        """Takes in an epoch; ends the training if it has diverged.
+        """Takes in an epoch, and tells the callbacks of it; ends what has diverged.
 
         Args:
             metrics: `{name: number}`.
@@ -76,6 +78,10 @@ class Member:
         Returns:
             Whether it is the best epoch so far.
         """
+        self.measured.append(metrics)
+        metrics = self._told_of_epoch(self.next_epoch - 1, metrics)
+        if metrics is None:
+            return False
         self.curve.append(metrics)
         if has_diverged(metrics):
             self.ended = True
@@ -87,6 +93,9 @@ class Member:
         if is_best:
             self.score, self.best_epoch = score, self.first_epoch + len(self.curve) - 1
         return is_best
+
+    _seen: list = dataclasses.field(default_factory=list)
+    """What each of its callbacks sees as the model."""
 
     state: object = None
     """`TrialState` that it goes on from after a kill; None if it begins with its model's."""
@@ -104,7 +113,8 @@ class Member:
 
     def forget(self):
         """Forgets what it came to."""
-        self.curve, self.score, self.best_epoch, self.next_epoch = [], math.nan, 0, self.first_epoch
+        self.curve, self.measured, self.next_epoch = [], [], self.first_epoch
+        self.score, self.best_epoch = math.nan, 0
         self.ended, self.reason, self.snapshot, self.state = False, "", None, None
 
     def take(self, callbacks):
@@ -115,10 +125,12 @@ class Member:
         elif isinstance(rate, keras.Variable):
             self.first_rate = float(initial_value(rate))
         self.callbacks, self.failure = tuple(callbacks), None
-        for callback in callbacks:
+        self._seen = [model_for(callback, self.model) for callback in callbacks]
+        self.model.stop_training = False
+        for callback, model in zip(callbacks, self._seen, strict=True):
             if isinstance(callback, keras.callbacks.EarlyStopping):
                 callback.restore_best_weights = False
-            callback.set_model(model_for(callback, self.model))
+            callback.set_model(model)
         self._tell("on_train_begin", {})
 
     @property
@@ -127,38 +139,66 @@ class Member:
         setters = [each for each in self.callbacks if isinstance(each, RATE_SETTERS)]
         if setters and self.first_rate is None:
             return f"{type(setters[0]).__name__} cannot set a learning rate that is a schedule"
-        wanted = [view.wanted for view in self._views() if view.wanted]
-        return f"search was given callbacks that need fit: {wanted[0]}" if wanted else None
+        wanted = self._wanted()
+        return f"search was given callbacks that need fit: {wanted}" if wanted else None
 
-    def _views(self):
-        """What callbacks of somebody's own see as the model."""
-        models = [getattr(callback, "model", None) for callback in self.callbacks]
-        return [model for model in models if isinstance(model, ModelInStack)]
+    def _wanted(self):
+        """What a callback of somebody's own asked for that is not right here; None if nothing."""
+        views = [model for model in self._seen if isinstance(model, ModelInStack)]
+        return next((view.wanted for view in views if view.wanted), None)
 
     def begin_epoch(self):
-        """Lets its callbacks set the learning rate of the epoch that comes."""
+        """Lets its callbacks set the learning rate of the epoch that comes.
+
+        Raises:
+            NotStackable: They want it to end with the first step.
+        """
         self._tell("on_epoch_begin", self.next_epoch, {})
+        if self.model.stop_training:
+            raise NotStackable("search was given callbacks that end an epoch after its first step")
 
     def go_through_curve(self):
         """Shows its callbacks the epochs of an earlier process."""
-        for epoch, metrics in enumerate(self.curve, self.first_epoch):
+        for epoch, metrics in enumerate(self.measured, self.first_epoch):
             self._tell("on_epoch_begin", epoch, {})
-            self._tell("on_epoch_end", epoch, metrics)
+            self._told_of_epoch(epoch, metrics)
 
     def finish(self):
         """Tells its callbacks that its training has ended."""
-        self._tell("on_train_end", self.curve[-1] if self.curve else {})
+        if self.reason or (self.curve and has_diverged(self.curve[-1])):
+            self.model.stop_training = True
+        self._tell("on_train_end", dict(self.measured[-1]) if self.measured else {})
+        for callback in self.callbacks:
+            if isinstance(callback, TensorBoardInStack):
+                self._call(callback.write)
+
+    def _told_of_epoch(self, epoch, metrics):
+        """An epoch's `{metric: number}` as its callbacks left it; None if one of them failed."""
+        logs = dict(metrics)
+        self._tell("on_epoch_end", epoch, logs)
+        return self._call(as_numbers, logs) if self.failure is None else None
 
     def _tell(self, hook, *arguments):
         """Calls its callbacks, until one of them has failed; then it has ended."""
-        for callback in self.callbacks if self.failure is None else ():
-            try:
-                getattr(callback, hook)(*arguments)
-            except (NotStackable, keras_tuner.errors.FatalError):
-                raise
-            except Exception as error:
-                self.failure, self.ended = error, True
-                return
+        for callback in self.callbacks:
+            if self.failure is None:
+                self._call(getattr(callback, hook), *arguments)
+
+    def _call(self, function, *arguments):
+        """What a function returns; None if it fails, and the trial with it.
+
+        Raises:
+            NotStackable: A callback has asked for what is not right here, whatever came of it.
+        """
+        try:
+            return function(*arguments)
+        except (NotStackable, keras_tuner.errors.FatalError):
+            raise
+        except Exception as error:
+            self.failure, self.ended = self.failure or error, True
+        finally:
+            if wanted := self._wanted():
+                raise NotStackable(wanted)
 
     def last(self, objective):
         """The objective of its last epoch."""
@@ -166,9 +206,7 @@ class Member:
 
     def is_given_up(self):
         """Whether one of its callbacks wants it to end after its last epoch."""
-        self.model.stop_training = False
-        self._tell("on_epoch_end", self.next_epoch - 1, self.curve[-1])
-        return self.ended or any(each.stop_training for each in (self.model, *self._views()))
+        return bool(self.callbacks) and self.model.stop_training
 
     @property
     def result(self):

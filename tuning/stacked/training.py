@@ -193,7 +193,7 @@ class StackTraining:
                 member.seconds += seconds
                 member.iterations = self._stack.place(place).iterations
                 metrics = {name: values[place] for name, values in means.items()}
-                if member.note(metrics, self.tuner.oracle.objective):
+                if self.tuner.note_epoch(member, metrics):
                     improved.append(member)
         self._snapshot(improved)
 

@@ -208,7 +208,7 @@ class StackedTuner(OneByOneTuner):
         for gathered in gathering.rest():
             yield StackTraining(self, self._grouping, gathered, work)
         for trial in ended:
-            self._end_if_done(trial, built)
+            self._end_if_done(trial, built, left)
 
     def _run(self, trainings, built, left):
         """Runs what can be run, and ends its trials; returns what may be run otherwise."""
@@ -221,7 +221,7 @@ class StackedTuner(OneByOneTuner):
                 refused.append(training)
                 continue
             for trial in {member.trial: None for member in training.members}:
-                self._end_if_done(trial, built, training)
+                self._end_if_done(trial, built, left, training)
             self._checkpoint.remove(training)
         return refused
 
@@ -297,20 +297,27 @@ class StackedTuner(OneByOneTuner):
             )
         return model
 
-    def _end_if_done(self, trial, built, training=None):
-        """Ends a trial if all its executions have ended, the last one in this `StackTraining`."""
+    def _end_if_done(self, trial, built, left, training=None):
+        """Ends a trial if all its executions have ended, the last one in this `StackTraining`.
+
+        One whose callbacks ask in the end for what is not there is left for `fit`.
+        """
         members = built[trial]
         if not members or not all(member.ended for member in members):
             return
         built[trial] = []  # another stack that had an execution of it ends it no more
+        try:
+            for member in members:
+                member.finish()
+        except NotStackable as reason:
+            self.callbacks_objection = left[trial] = str(reason)
+            return
         refusal, program = (training.refusal, training.program_name) if training else ("", None)
         self.report.add(ONE_PROGRAM if refusal else STACKED, refusal, program)
         self._end(trial, members)
 
     def _end(self, trial, members):
         """Ends a trial whose executions have all ended."""
-        for member in members:
-            member.finish()
         failures = [member.failure for member in members if member.failure]
         for failure in failures:
             if files.is_fault_of_the_disk(failure):
@@ -372,7 +379,13 @@ class StackedTuner(OneByOneTuner):
         if any(member.callbacks for member in members):
             with self.lock:
                 for member in members:
-                    member.begin_epoch()
+                    if not member.ended:
+                        member.begin_epoch()
+
+    def note_epoch(self, member, metrics):
+        """Takes in an epoch of a member; returns whether it is its best so far."""
+        with self.lock:
+            return member.note(metrics, self.oracle.objective)
 
     def after_epoch(self, training, members):
         """Ends what is hopeless; keeps the stack on the disk, now and then; shows how far it is."""

@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tuning import OneByOneTuner, StackedTuner
 from tuning.oracles import RandomOracle
+from tuning.pruning import MedianRule
 from tuning.stacked import groups
 
 TUNERS = StackedTuner, OneByOneTuner
@@ -82,8 +83,89 @@ class Asking(keras.callbacks.Callback):
             self.ask(self.model)
 
 
+class Telling(keras.callbacks.Callback):
+    """Tells which hooks it was called by, with what."""
+
+    told = []  # noqa: RUF012 - tuners copy callbacks; this all copies share
+
+    def tell(self, hook, logs, epoch=None):
+        numbers = sorted((name, f"{value:.3f}") for name, value in logs.items())
+        self.told.append((hook, epoch, numbers, self.model.stop_training))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.tell("begin", logs, epoch)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.tell("end", logs, epoch)
+
+    def on_train_end(self, logs=None):
+        self.tell("over", logs)
+
+
+class Adding(keras.callbacks.Callback):
+    """Adds a metric of its own, and changes another."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        del epoch
+        logs["gap"] = logs["val_loss"] - logs["loss"]
+        logs["val_loss"] = 1 / logs["val_loss"]
+
+
+class Stopping(keras.callbacks.Callback):
+    """Ends the training in a hook, and keeps the model where it likes."""
+
+    def __init__(self, hook):
+        super().__init__()
+        setattr(self, hook, self.stop)
+
+    def set_model(self, model):
+        self.mine = model
+
+    def stop(self, epoch=None, logs=None):
+        del logs
+        if epoch != 0:
+            self.mine.stop_training = True
+
+
+class Swallowing(keras.callbacks.Callback):
+    """Asks for what a stack does not have, and minds no exception."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        del epoch
+        try:
+            logs["size"] = self.model.count_params()
+        except Exception:
+            logs["size"] = -1
+
+
+class AskingLast(keras.callbacks.Callback):
+    def on_train_end(self, logs=None):
+        del logs
+        self.model.get_weights()
+
+
+def bursting(hp):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.Int("units", 2, 6))])
+    model.add(keras.layers.Dense(1))
+    model.compile(keras.optimizers.SGD(hp.Choice("rate", [1e18, 0.05])), "mse", jit_compile=False)
+    return model
+
+
+def functional(hp):
+    layers = build(hp)
+    model = keras.Model(layers.inputs[0], layers.outputs[0])
+    model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+    return model
+
+
 def unheard(batch, logs):
     del batch, logs
+
+
+def took_long(program, seconds):
+    """So that no stack is compacted: compiling for another size seems to cost too much."""
+    del seconds
+    program.seconds_to_compile = 1e9
 
 
 class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
@@ -94,16 +176,20 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         self.x = generator.normal(size=(38, 4)).astype(np.float32)
         self.y = generator.integers(3, size=38)
 
-    def searched(self, kind, callbacks, build=build, trials=4, **arguments):
-        arguments |= {"jit_compile": False} if kind is StackedTuner else {}
+    def searched(
+        self, kind, callbacks, build=build, trials=4, objective="val_loss", epochs=3, **arguments
+    ):
+        compiles = arguments.pop("jit_compile", False)
+        if kind is StackedTuner:
+            arguments["jit_compile"] = compiles
         tuner = kind(
-            RandomOracle(keras_tuner.Objective("val_loss", "min"), max_trials=trials, seed=1),
+            RandomOracle(keras_tuner.Objective(objective, "min"), max_trials=trials, seed=1),
             build,
             directory=self.folder,
             project_name=kind.__name__,
             **arguments,
         )
-        given = {"validation_split": 0.2, "batch_size": 8, "epochs": 3, "shuffle": False}
+        given = {"validation_split": 0.2, "batch_size": 8, "epochs": epochs, "shuffle": False}
         tuner.search(self.x, self.y, verbose=0, callbacks=callbacks, **given)
         return tuner
 
@@ -130,6 +216,59 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         self.assert_same(*tuners)
         self.assertEqual(*told)
         self.assertBetween(len(self.rows(tuners[0])), 5, 11)  # some were stopped
+
+    def told_by_both(self, callbacks, **arguments):
+        """What each kind of tuner came to, and what it has told a callback."""
+        told, tuners = [], []
+        for kind in TUNERS:
+            Telling.told = []
+            tuners.append(self.searched(kind, callbacks, **arguments))
+            told.append(sorted(Telling.told, key=repr))
+        self.assert_same(*tuners)
+        self.assertEqual(*told)
+        self.assertEqual(set(tuners[0].report.ways), {"stacked"}, str(tuners[0].report))
+        return tuners
+
+    @parameterized.parameters("gap", "val_loss")
+    def test_what_callbacks_do_to_metrics_counts(self, objective):
+        tuners = self.told_by_both([Telling(), Adding(), Telling()], objective=objective)
+        for own, expected in zip(*(tuner.records.trials for tuner in tuners), strict=True):
+            self.assertAllClose(own.score, expected.score, rtol=1e-4)
+            self.assertEqual(own.best_epoch, expected.best_epoch)
+
+    def test_callbacks_see_that_another_one_stops(self):
+        stopping = keras.callbacks.EarlyStopping("val_loss", patience=0, min_delta=0.05)
+        stacked, _ = self.told_by_both([Telling(), stopping, Telling()])
+        self.assertLen(self.rows(stacked), 8)
+
+    def test_one_may_keep_the_model_where_it_likes(self):
+        self.told_by_both([Stopping("on_epoch_end")])
+
+    @parameterized.parameters("on_train_begin", "on_epoch_begin")
+    def test_what_ends_within_an_epoch_is_trained_by_fit(self, hook):
+        stacked, alone = (self.searched(kind, [Stopping(hook)]) for kind in TUNERS)
+        self.assertEqual(stacked.report.ways, {"fit": 4})
+        self.assert_same(stacked, alone)
+
+    def test_callbacks_are_told_of_the_epoch_that_diverges(self):
+        self.told_by_both([Telling()], build=bursting)
+
+    def test_callbacks_are_told_of_the_last_epoch_of_the_pruned(self):
+        rules = {"pruning": MedianRule(warm_up=1, least_trials=1)}
+        stacked, _ = self.told_by_both([Telling()], trials=6, **rules)
+        self.assertLess(len(self.rows(stacked)), 18)
+
+    def test_callbacks_of_a_trial_that_has_ended_are_told_no_more(self):
+        noting = keras.callbacks.EarlyStopping("val_loss", patience=0, baseline=1.17)
+        with unittest.mock.patch("tuning.stacked.program.Program.took", took_long):
+            self.told_by_both([Telling(), noting], epochs=4, jit_compile=True)
+
+    @parameterized.parameters(Swallowing, AskingLast)
+    def test_whatever_comes_of_asking_it_is_by_fit(self, kind):
+        stacked, alone = (self.searched(each, [kind()]) for each in TUNERS)
+        self.assertEqual(stacked.report.ways, {"fit": 4})
+        self.assertIn(f"{kind.__name__}, which asks", str(stacked.report))
+        self.assert_same(stacked, alone)
 
     def test_functions_of_a_lambda_callback_are_called(self):
         seen = []
@@ -189,18 +328,33 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters((build, 1), (decaying, 2))
     def test_tensorboard_has_the_curves_of_keras_and_keras_tuner(self, build, executions):
+        stacked, alone = self.boards([], build, trials=2, executions_per_trial=executions)
+        self.assertLen(stacked, 6 * executions)
+        self.assert_same_boards(stacked, alone)
+
+    def test_tensorboard_has_what_others_have_not_added_yet(self):
+        self.assert_same_boards(*self.boards([Adding()], functional, trials=2))
+
+    def test_tensorboard_has_the_epochs_of_what_has_failed(self):
+        stacked, alone = self.boards([Failing("on_epoch_end", RuntimeError("no"))])
+        for run in alone:
+            stacked[run].pop("_hparams_/session_end_info", None)
+            alone[run].pop("_hparams_/session_end_info", None)
+        self.assert_same_boards(stacked, alone)
+
+    def boards(self, callbacks, build=build, **arguments):
+        """`{run: {tag: points}}` of each kind of tuner."""
         found = []
         for kind in TUNERS:
             logs = self.folder / f"logs of {kind.__name__}"
-            tensorboard = [keras.callbacks.TensorBoard(logs)]
-            tuner = self.searched(
-                kind, tensorboard, build, trials=2, executions_per_trial=executions
-            )
+            given = [keras.callbacks.TensorBoard(logs), *callbacks]
+            tuner = self.searched(kind, given, build, **arguments)
             found.append({str(p.parent.relative_to(logs)): said(p) for p in logs.rglob("*tfev*")})
             if kind is StackedTuner:
-                self.assertEqual(tuner.report.ways, {"stacked": 2}, str(tuner.report))
-        stacked, alone = found
-        self.assertLen(stacked, 6 * executions)
+                self.assertEqual(set(tuner.report.ways), {"stacked"}, str(tuner.report))
+        return found
+
+    def assert_same_boards(self, stacked, alone):
         self.assertEqual(stacked.keys(), alone.keys())
         for run, curves in stacked.items():
             self.assertEqual(curves.keys(), alone[run].keys(), run)
