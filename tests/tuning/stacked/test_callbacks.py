@@ -259,9 +259,9 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLess(len(self.rows(stacked)), 18)
 
     def test_callbacks_of_a_trial_that_has_ended_are_told_no_more(self):
-        noting = keras.callbacks.EarlyStopping("val_loss", patience=0, baseline=1.17)
+        stopping = keras.callbacks.EarlyStopping("val_loss", patience=0, min_delta=0.01)
         with unittest.mock.patch("tuning.stacked.program.Program.took", took_long):
-            self.told_by_both([Telling(), noting], epochs=4, jit_compile=True)
+            self.told_by_both([Telling(), stopping], epochs=4, jit_compile=True)
 
     @parameterized.parameters(Swallowing, AskingLast)
     def test_whatever_comes_of_asking_it_is_by_fit(self, kind):
