@@ -132,6 +132,8 @@ class OneByOneTuner(keras_tuner.Tuner):
             raise ValueError(
                 f"epochs must be more than initial_epoch={first}. Received: epochs={last}."
             )
+        if fit_kwargs.get("callbacks") is not None:  # one by itself, or a tuple, as `fit` takes
+            fit_kwargs["callbacks"] = keras.tree.flatten(fit_kwargs["callbacks"])
         given = identity.of_the_data(fit_args, fit_kwargs)
         self._shapes = _shapes_of(*fit_args[:1], **fit_kwargs)
         with files.lock(self.project_dir), frozen_heap():

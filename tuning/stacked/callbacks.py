@@ -14,6 +14,8 @@ RATE_SETTERS = keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateSc
 _KNOWN = (*RATE_SETTERS, keras.callbacks.EarlyStopping, keras.callbacks.TerminateOnNaN)
 """Those that are known to need of a model no more than is right in a stack."""
 
+NEED_FIT = "search was given callbacks that need fit: "
+
 _HOOKS = "on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end"
 """When a stack calls callbacks; what happens within an epoch is one program."""
 
@@ -69,7 +71,7 @@ class ModelInStack:
         model: The trial's Keras model.
 
     Attributes:
-        wanted: What it asked for that is not right here; None if there was nothing.
+        wanted: That it asked for what is not right here, in one sentence; None if it did not.
     """
 
     def __init__(self, callback, model):
@@ -104,7 +106,8 @@ class ModelInStack:
         Raises:
             NotStackable: Always.
         """
-        self.wanted = self.wanted or f"{self._callback}, which asks for the model's {name}"
+        asked = f"{NEED_FIT}{self._callback}, which asks for the model's {name}"
+        self.wanted = self.wanted or asked
         raise NotStackable(self.wanted)
 
 

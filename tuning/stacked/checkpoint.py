@@ -31,8 +31,9 @@ class StackCheckpoint:
 
     def restore(self, member):
         """Puts a member where the stack was that a kill ended, if it was in that."""
-        kept = self._found.pop((member.trial.trial_id, member.execution), None)
-        if kept and kept["span"] == (member.first_epoch, member.epochs):
+        kept = self._found.pop((member.trial.trial_id, member.execution), {})
+        is_whole = kept.keys() >= set(_KEPT)  # or else another version of this program wrote it
+        if is_whole and kept["span"] == (member.first_epoch, member.epochs):
             for name in _KEPT:
                 setattr(member, name, kept[name])
             member.go_through_curve()

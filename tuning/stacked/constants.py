@@ -17,7 +17,7 @@ from tuning.stacked.one_trial import OneTrial
 from tuning.stacked.randomness import drawing_nothing
 from tuning.stacked.template import Template
 from tuning.stacked.turns import TURNS
-from tuning.stacked.vectorizer import is_number
+from tuning.stacked.vectorizer import graph_of_one, is_number
 
 _IGNORED = "_class", "_gradient_op_type"
 """Attributes of operations that are other names in each graph."""
@@ -146,22 +146,12 @@ def traced(model, skeleton, widths, data, validation=None, without_draws=False):
     digest, constants = hashlib.sha256(), {}
     with drawing_nothing(template.model) if without_draws else contextlib.nullcontext():
         for name, arguments in trial.arguments(batch, evaluated).items():
-            graph, results = _graph_of(getattr(trial, name), arguments)
+            function = getattr(trial, name)
+            graph, _, results = graph_of_one(lambda own, of=function: of(*own), arguments)
             constants[name] = _read(graph, results, digest)
     for value in trial.fresh_metrics():
         digest.update(value.tobytes())
     return digest.digest(), constants
-
-
-def _graph_of(function, arguments):
-    graph = tf.__internal__.FuncGraph("one_trial")
-    with graph.as_default():
-        results = function(
-            *tf.nest.map_structure(
-                lambda each: tf.compat.v1.placeholder(each.dtype, each.shape), arguments
-            )
-        )
-    return graph, results
 
 
 def _read(graph, results, digest):

@@ -12,7 +12,7 @@ from keras.src.trainers.data_adapters.array_slicing import (
     train_validation_split,
 )
 
-from tuning.stacked.callbacks import objection_to
+from tuning.stacked.callbacks import NEED_FIT, objection_to
 from tuning.stacked.data import Data
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.stream import Stream
@@ -67,7 +67,7 @@ def read(arguments, named):
     callbacks = tuple(given.get("callbacks") or ())
     objections = [reason for reason in map(objection_to, callbacks) if reason]
     if objections:
-        raise NotStackable(f"search was given callbacks that need fit: {', '.join(objections)}")
+        raise NotStackable(NEED_FIT + ", ".join(objections))
     if given.get("shuffle") == "batch":
         raise NotStackable("search was given shuffle='batch'")
     if isinstance(given["x"], tf.data.Dataset):

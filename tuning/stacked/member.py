@@ -8,7 +8,13 @@ import keras_tuner
 
 from tuning import weights
 from tuning.execution import as_numbers, has_diverged, score_of
-from tuning.stacked.callbacks import RATE_SETTERS, ModelInStack, TensorBoardInStack, model_for
+from tuning.stacked.callbacks import (
+    NEED_FIT,
+    RATE_SETTERS,
+    ModelInStack,
+    TensorBoardInStack,
+    model_for,
+)
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.lazy_variables import initial_value
 
@@ -139,11 +145,10 @@ class Member:
         setters = [each for each in self.callbacks if isinstance(each, RATE_SETTERS)]
         if setters and self.first_rate is None:
             return f"{type(setters[0]).__name__} cannot set a learning rate that is a schedule"
-        wanted = self._wanted()
-        return f"search was given callbacks that need fit: {wanted}" if wanted else None
+        return self._wanted()
 
     def _wanted(self):
-        """What a callback of somebody's own asked for that is not right here; None if nothing."""
+        """That a callback of somebody's own asked for what is not right here; None if none did."""
         views = [model for model in self._seen if isinstance(model, ModelInStack)]
         return next((view.wanted for view in views if view.wanted), None)
 
@@ -155,7 +160,7 @@ class Member:
         """
         self._tell("on_epoch_begin", self.next_epoch, {})
         if self.model.stop_training:
-            raise NotStackable("search was given callbacks that end an epoch after its first step")
+            raise NotStackable(f"{NEED_FIT}they end an epoch after its first step")
 
     def go_through_curve(self):
         """Shows its callbacks the epochs of an earlier process."""

@@ -30,7 +30,7 @@ def over_trials(function, members, lifted=None, constants=()):
     """
     teach()
     tensors = tf.nest.flatten(members)
-    one, parts, results = _one_trial(function, members)
+    one, parts, results = graph_of_one(function, _specs_of_one(members))
     _name_squeezed_axes(one)
     number = tf.compat.v1.placeholder_with_default(0, shape=[])
     conversion = pfor.PFor(
@@ -60,14 +60,14 @@ def over_one_trial(function, members, lifted=None, constants=()):
         lifted: `Lifted`. Default none.
         constants: Tensors of these.
     """
-    members = tf.nest.map_structure(lambda tensor: tensor[0], members)
+    own = tf.nest.map_structure(lambda tensor: tensor[0], members)
     if not lifted:
-        results = function(members)
+        results = function(own)
     else:
-        one, parts, results = _one_trial(function, members, of_one=True)
+        one, parts, results = graph_of_one(function, _specs_of_one(members))
         pairs = _lifted_constants(one, lifted, constants)
         given = {constant.name: tensor[0] for constant, tensor in pairs}
-        given |= {p.name: t for p, t in zip(parts, tf.nest.flatten(members), strict=True)}
+        given |= {p.name: t for p, t in zip(parts, tf.nest.flatten(own), strict=True)}
         given |= {inside.name: outside for outside, inside in one.captures}
         wanted = [tensor.name for tensor in tf.nest.flatten(results)]
         graph = one.as_graph_def()
@@ -76,17 +76,25 @@ def over_one_trial(function, members, lifted=None, constants=()):
     return tf.nest.map_structure(lambda tensor: tensor[tf.newaxis], results)
 
 
-def _one_trial(function, members, of_one=False):
-    """The graph of a function of one trial, its arguments and its results."""
-    tensors = tf.nest.flatten(members)
-    shapes = [tensor.shape if of_one else tensor.shape[1:] for tensor in tensors]
+def graph_of_one(function, specs):
+    """What a function computes for one trial, as a graph of its own.
+
+    Args:
+        function: Function of a nest of tensors.
+        specs: The nest, of `tf.TensorSpec`s.
+
+    Returns:
+        `(graph, parts, results)`: the graph, its placeholders in the nest's order, and what
+        `function` returned.
+    """
     one = tf.__internal__.FuncGraph("one_trial")
     with one.as_default():
-        parts = [
-            tf.compat.v1.placeholder(tensor.dtype, shape)
-            for tensor, shape in zip(tensors, shapes, strict=True)
-        ]
-        return one, parts, function(tf.nest.pack_sequence_as(members, parts))
+        parts = [tf.compat.v1.placeholder(s.dtype, s.shape) for s in tf.nest.flatten(specs)]
+        return one, parts, function(tf.nest.pack_sequence_as(specs, parts))
+
+
+def _specs_of_one(members):
+    return tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape[1:], t.dtype), members)
 
 
 def _lifted_constants(graph, lifted, constants):

@@ -241,6 +241,11 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         stacked, _ = self.told_by_both([Telling(), stopping, Telling()])
         self.assertLen(self.rows(stacked), 8)
 
+    @parameterized.parameters(lambda one: one, lambda one: (one,))
+    def test_they_may_be_one_alone_or_a_tuple(self, given):
+        stacked, _ = self.told_by_both(given(Telling()), trials=1, epochs=1)
+        self.assertLen(self.rows(stacked), 1)
+
     def test_one_may_keep_the_model_where_it_likes(self):
         self.told_by_both([Stopping("on_epoch_end")])
 

@@ -1,6 +1,7 @@
 """Searches with parts of people's own come to what training each trial by `fit` comes to."""
 
 import csv
+import pickle
 from pathlib import Path
 
 import keras
@@ -201,6 +202,30 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         self.assert_same(stopped, whole)
         rates = {float(row["learning_rate"]) for row in self.rows(whole)}
         self.assertGreater(len(rates), 6)  # of three trials: they were cut
+
+    def test_a_checkpoint_of_another_version_is_not_gone_on_from(self):
+        def search(**arguments):
+            oracle = RandomOracle(keras_tuner.Objective("val_loss", "min"), max_trials=3, seed=2)
+            tuner = StackedTuner(
+                oracle, BUILDERS["rmse"], directory=self.folder, checkpoint_seconds=0, **arguments
+            )
+            given = {"validation_split": 0.3, "epochs": 3, "shuffle": False, "verbose": 0}
+            tuner.search(self.x, self.y, **given)
+            return tuner
+
+        def interrupt(training):
+            if training.next_epoch == 2:
+                raise KeyboardInterrupt
+
+        with self.assertRaises(KeyboardInterrupt):
+            search(on_epoch=interrupt)
+        (path,) = self.folder.glob("*/stack-*.pickle")
+        kept = pickle.loads(path.read_bytes())
+        for one in kept.values():
+            del one["measured"], one["iterations"]
+        path.write_bytes(pickle.dumps(kept))
+        whole = search(project_name="whole")
+        self.assert_same(search(), whole)
 
     def test_a_schedule_that_a_callback_would_set_is_left_to_fit(self):
         def build(hp):
