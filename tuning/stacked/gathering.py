@@ -15,6 +15,15 @@ It saves 4 to 5 ns of computer time a weight and step, whatever the batch size, 
 compile for one size of stack.
 """
 
+LOOP_STEP = 2.5e4
+"""What one step of a recurrent layer, forward and back, counts as well: as so many uses of weights.
+
+XLA saves 0.2 ms of it, whatever the layer's width, but takes twice as long to compile.
+"""
+
+WIDTH_OF_A_LOOP = 8e8
+"""Uses of weights, spent on padding, that cost what XLA takes to compile a recurrent layer: 3 s."""
+
 WORTH_COMPILING_ALL = 1.5e8
 """The same for what comes once an epoch: the rest that fills no batch, and the evaluation.
 
@@ -35,10 +44,15 @@ class Gathered:
     again that has been compiled for."""
     jit_compile: bool | str
     """Whether XLA compiles it, as of a `Stack`."""
+    is_padded_alone: bool = False
+    """Whether all members have the template's widths even where they train one after another."""
 
     def alone(self):
         """Each member by itself."""
-        return [self._part([number]) for number in range(len(self.members))]
+        parts = [self._part([number]) for number in range(len(self.members))]
+        for part in parts:
+            part.group.is_padded = self.is_padded_alone
+        return parts
 
     def by_settings(self):
         """The members of each setting by themselves."""
@@ -107,9 +121,9 @@ class Gathering:
             return []
         del self._waiting[key]
         if key not in self._full:
-            expected = places * max(1.0, self._trials / self._added)
+            expected = places * self._more_to_come()
             self._full[key] = places, self._compiled(key, gathered, expected)
-        return [self._stack(gathered, members, *self._full[key])]
+        return [self._stack(key, gathered, members, *self._full[key])]
 
     def _compiled(self, key, group, trials):
         """What to compile, so that it saves more than it costs, for so many trials."""
@@ -123,15 +137,33 @@ class Gathering:
         return math.ceil(self._examples / key[1])
 
     def _uses(self, key, group):
-        """How often the training of one trial uses a weight."""
-        _, _, first_epoch, last_epoch = key
-        steps = (last_epoch - first_epoch) * self._steps(key)
-        return steps * uses_of_weights(group.skeletons[0], self._grouping.widths_of(group))
+        """How often the training of one trial uses a weight, and what else counts as that."""
+        skeleton = group.skeletons[0]
+        uses = uses_of_weights(skeleton, self._grouping.widths_of(group))
+        return self._steps_of_trial(key) * (uses + LOOP_STEP * loop_steps(skeleton))
 
-    def _stack(self, group, members, places, compiled):
+    def _steps_of_trial(self, key):
+        _, _, first_epoch, last_epoch = key
+        return (last_epoch - first_epoch) * self._steps(key)
+
+    def _padding_pays(self, key, group):
+        """Whether recurrent layers of many widths, padded, cost less than compiling for each."""
+        own = [uses_of_weights(skeleton, skeleton.widths) for skeleton in group.skeletons]
+        padded = uses_of_weights(group.skeletons[0], group.widths)
+        spent = sum(padded - uses for uses in own) * self._steps_of_trial(key)
+        programs = {tuple(skeleton.widths.items()) for skeleton in group.skeletons}
+        return spent * self._more_to_come() < WIDTH_OF_A_LOOP * (len(programs) - 1)
+
+    def _more_to_come(self):
+        """How many times as many trials there are going to be."""
+        return max(1.0, self._trials / self._added)
+
+    def _stack(self, key, group, members, places, compiled):
         group.widths = self._grouping.widths_of(group)
         jit_compile = compiled if self._jit_compile == "auto" else self._jit_compile
-        return Gathered(group, members, max(places, len(group)) if jit_compile else 1, jit_compile)
+        places = max(places, len(group)) if jit_compile else 1
+        padded = loop_steps(group.skeletons[0]) > 0 and self._padding_pays(key, group)
+        return Gathered(group, members, places, jit_compile, padded)
 
     def rest(self):
         """The stacks that have not become full.
@@ -144,7 +176,7 @@ class Gathering:
         waiting.sort(key=lambda each: -len(each[1]) * self._uses(*each[:2]))
         by_program = {}
         for key, group, members in waiting:
-            stack = self._stack(group, members, *self._rest_of(key, group))
+            stack = self._stack(key, group, members, *self._rest_of(key, group))
             by_program.setdefault(group.key, []).append(stack)
         self._waiting = {}
         turns = itertools.zip_longest(*by_program.values())
@@ -178,3 +210,13 @@ def uses_of_weights(skeleton, widths):
         uses += positions * sum(math.prod(weight.shape) for weight in weights)
     growth = max([widths[place] / skeleton.widths[place] for place in widths], default=1.0)
     return growth**2 * uses
+
+
+def loop_steps(skeleton):
+    """Steps of a model's recurrent layers, all of them together.
+
+    Args:
+        skeleton: Its `Skeleton`.
+    """
+    read = [skeleton.nodes[n.sources[0]] for n in skeleton.nodes if is_recurrent(n.operation)]
+    return sum((source.shape or (None, None))[1] or 1 for source in read)

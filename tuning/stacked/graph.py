@@ -15,7 +15,7 @@ from tuning.stacked.description import (
     settings_of,
     without_beginnings,
 )
-from tuning.stacked.stackable_layers import strengths_of
+from tuning.stacked.stackable_layers import cell_of, strengths_of
 
 WIDTHS = ("units", "filters")  # how Keras's layers call the number of channels they make
 LOOKUPS = keras.layers.StringLookup, keras.layers.IntegerLookup, keras.layers.TextVectorization
@@ -30,6 +30,8 @@ class Node:
     """Keras layer or operation."""
     sources: tuple
     """Places in the graph of the nodes whose outputs it reads."""
+    inputs: tuple
+    """Those of them whose channels it reads: all but masks."""
     arguments: tuple
     """Description of its other arguments."""
     shape: tuple | None
@@ -69,6 +71,19 @@ def is_recurrent(operation):
     return any(isinstance(layer, keras.layers.RNN) and not layer.unroll for layer in layers)
 
 
+def kernels_of(layer):
+    """The weights by which a layer reads its inputs, and by which it reads its own last outputs.
+
+    Args:
+        layer: Keras layer.
+
+    Returns:
+        Two Keras variables, None for what the layer does not have.
+    """
+    cell = cell_of(layer)
+    return getattr(cell, "kernel", None), getattr(cell, "recurrent_kernel", None)
+
+
 def function_of(model):
     """The Functional model that a model is: itself, or what a built Sequential model holds."""
     return getattr(model, "_functional", None) or model
@@ -97,6 +112,7 @@ def graph_of(model):
             Node(
                 operation=call.operation,
                 sources=tuple(sources),
+                inputs=tuple(place for place in sources if calls[place].outputs[0].dtype != "bool"),
                 arguments=() if call.is_input else described(others),
                 shape=tuple(call.outputs[0].shape) if len(call.outputs) == 1 else None,
                 is_output=any(id(tensor) in returned for tensor in call.outputs),

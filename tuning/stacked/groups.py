@@ -44,6 +44,8 @@ class Group:
     """`{place: width}` of the template, once the group is to be trained."""
     is_of_one_setting: bool = False
     """Whether all have the same numbers, which are then constants of the program."""
+    is_padded: bool = False
+    """Whether they have the template's widths even where they train one after another."""
 
     def __len__(self):
         return len(self.models)
@@ -57,8 +59,11 @@ class Group:
         Returns:
             `Group`.
         """
-        chosen = [[of[i] for i in members] for of in (self.places, self.models, self.skeletons)]
-        return Group(self.key, self.batch_size, *chosen, self.widths, self.is_of_one_setting)
+        lists = {
+            name: [getattr(self, name)[i] for i in members]
+            for name in ("places", "models", "skeletons")
+        }
+        return dataclasses.replace(self, **lists)
 
     def by_settings(self):
         """The members of each setting, as `part` takes them."""
@@ -195,7 +200,8 @@ class Grouping:
         Args:
             group: `Group`.
             vectorized: Whether its trials are computed side by side. If not, it is of one trial,
-                and trials of the same widths share the program one after another. Default True.
+                and trials of the same widths share the program one after another; all trials of a
+                group that `is_padded`. Default True.
 
         Returns:
             `Program`.
@@ -205,7 +211,7 @@ class Grouping:
                 tried.
         """
         widths = group.skeletons[0].widths
-        if vectorized:
+        if vectorized or group.is_padded:
             widths = group.widths or self.widths_of(group)
         settings = group.skeletons[0].settings
         lifted = {} if group.is_of_one_setting else settings.variant.lifted
@@ -229,7 +235,8 @@ class Grouping:
         """Why a program cannot train its stacks: its first batch differs from the models' own.
 
         The narrowest and the widest model of the first group that asks are compared, and some with
-        other settings; other stacks of the program differ in numbers only.
+        other settings; other stacks of the program differ in numbers only. Where trials train one
+        after another, the first that is padded is compared, and the first that is not.
 
         Args:
             program: What `program` returned.
@@ -238,17 +245,19 @@ class Grouping:
         Returns:
             One sentence, or None.
         """
-        if program not in self._objections:
+        first = group.skeletons[0]
+        known = program, group.is_padded and first.widths != program.template.widths
+        if known not in self._objections:
             sizes = [sum(skeleton.widths.values()) for skeleton in group.skeletons]
             few = {int(np.argmin(sizes)), int(np.argmax(sizes))}
             settings = group.by_settings()
             if len(settings) > 1:
                 few |= {own[0] for own in settings[:_CHECKED]}
             few = group.part(sorted(few))
-            self._objections[program] = check_first_batch(
+            self._objections[known] = check_first_batch(
                 program, few.models, few.skeletons, group.batch_size, self._data
             )
-        return self._objections[program]
+        return self._objections[known]
 
 
 def _has_gpu():

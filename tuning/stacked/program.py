@@ -212,6 +212,7 @@ def _real(tensor, entry, masks):
         if place is not None:
             shape = [-1] + [1] * len(entry.axes)
             shape[1 + axis] = entry.shape[axis]
-            own = tf.reshape(masks[place], shape)
+            own = tf.tile(masks[place], [1, entry.shape[axis] // masks[place].shape[1]])
+            own = tf.reshape(own, shape)
             mask = own if mask is None else mask & own
     return tensor if mask is None else tf.where(mask, tensor, tf.zeros([], tensor.dtype))

@@ -90,7 +90,7 @@ class Skeleton:
         layouts = {}
         for place, node in enumerate(self.nodes):
             reads = self._treatments[place].reads
-            sources = [layouts.get(source) for source in node.sources]
+            sources = [layouts.get(source) for source in node.inputs]
             if place in widths:
                 layouts[place] = np.arange(widths[place]) < self.widths[place]
             elif reads in ("kernel", "all") or all(source is None for source in sources):
@@ -99,7 +99,7 @@ class Skeleton:
                 pixels = node.shape[-1] // self.nodes[node.sources[0]].shape[-1]
                 layouts[place] = np.tile(sources[0], pixels)
             elif reads == "concatenate":
-                shapes = [self.nodes[source].shape for source in node.sources]
+                shapes = [self.nodes[source].shape for source in node.inputs]
                 layouts[place] = np.concatenate(
                     [
                         np.ones(shape[-1], bool) if layout is None else layout

@@ -355,20 +355,26 @@ def made_anew(layer, config, kind=None):
         kind: Class of the new layer; by default the same.
     """
     if is_of_keras(type(layer)):
-        own = {name: vars(layer)[name] for name in config if name in vars(layer)}
+        held = vars(cell_of(layer))
+        own = {name: held[name] for name in config if name in held}
         config = config | {name: "zeros" for name in own if name.endswith("_initializer")}
         shared = {name: part for name, part in own.items() if _is_shared(name, part)}
     else:
         shared = {}
     made = (kind or type(layer)).from_config(config | dict.fromkeys(shared))
     for name, part in shared.items():
-        setattr(made, name, part)
+        setattr(cell_of(made), name, part)
     return made
+
+
+def cell_of(layer):
+    """What has a layer's weights and functions: the cell of a recurrent one, or the layer."""
+    return layer.cell if isinstance(layer, keras.layers.RNN) else layer
 
 
 def _is_shared(name, part):
     """Whether a layer's part has no weights, and is set before the layer is built."""
-    is_one = name.endswith(("_regularizer", "_constraint")) or name == "activation"
+    is_one = name.endswith(("_regularizer", "_constraint", "activation"))
     return is_one and not isinstance(part, keras.layers.Layer)
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from tuning.stacked.graph import LOOKUPS, function_of
+from tuning.stacked.graph import LOOKUPS, function_of, kernels_of
 from tuning.stacked.randomness import undisturbed_seeds
 from tuning.stacked.stackable_layers import RateDropout, stackable
 
@@ -29,7 +29,8 @@ class Entry:
     dtype: str
     """Type in the template."""
     axes: tuple
-    """For each axis the node whose channels it counts, None if it is never padded."""
+    """For each axis the node whose channels it counts, None if it is never padded. It may count
+    them several times over, as for each gate of a recurrent layer."""
 
 
 class Template:
@@ -94,8 +95,11 @@ class Template:
         if axes and place in padded and kind in ("trainable", "state"):
             axes[-1] = place
         sources = self._skeleton.nodes[place].sources
-        if variable is getattr(layer, "kernel", None) and sources[0] in padded:
+        kernel, recurrent_kernel = kernels_of(layer)
+        if variable is kernel and sources[0] in padded:
             axes[-2] = sources[0]
+        if variable is recurrent_kernel and place in padded:
+            axes[-2] = place
         return Entry(place, index, kind, tuple(variable.shape), variable.dtype, tuple(axes))
 
     @property
@@ -150,4 +154,6 @@ def crop(padded, entry, layouts):
 
 def _real(entry, layouts):
     sizes = zip(entry.shape, entry.axes, strict=True)
-    return np.ix_(*(np.ones(n, bool) if axis is None else layouts[axis] for n, axis in sizes))
+    return np.ix_(
+        *(np.ones(n, bool) if axis is None else np.resize(layouts[axis], n) for n, axis in sizes)
+    )

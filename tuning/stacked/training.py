@@ -44,12 +44,15 @@ class StackTraining:
     def _prepare(self):
         """Checks the first batch and compiles.
 
-        What XLA cannot compile (a recurrent layer, say) is tried as TensorFlow's graph.
+        What XLA cannot compile (a recurrent layer, say) is tried as TensorFlow's graph, and what
+        cannot be padded in its own widths.
         """
-        for jit_compile in dict.fromkeys((self._gathered.jit_compile, False)):
-            self.objection = self._objection(jit_compile)
-            if not self.objection:
-                return
+        for padded in dict.fromkeys((self.group.is_padded, False)):
+            self.group.is_padded = padded
+            for jit_compile in dict.fromkeys((self._gathered.jit_compile, False)):
+                self.objection = self._objection(jit_compile)
+                if not self.objection:
+                    return
 
     def _objection(self, jit_compile):
         """Makes the stack; why that cannot be, or should not be, or None."""
@@ -70,7 +73,10 @@ class StackTraining:
         return None
 
     def one_after_another(self):
-        """A `StackTraining` for each member; those of equal widths share one program."""
+        """A `StackTraining` for each member; those of equal widths share one program.
+
+        All members do so, if they are recurrent layers that are padded for less than compiling.
+        """
         return [
             StackTraining(self.tuner, self._grouping, alone, self.work, self.objection)
             for alone in self._gathered.alone()

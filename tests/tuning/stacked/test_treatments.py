@@ -50,6 +50,12 @@ class TreatmentsTest(tf.test.TestCase, parameterized.TestCase):
         ("head", SoftmaxHead(3), (5,), None),
         ("convolution", L.Conv2D(3, 2), IMAGE, "filters"),
         ("convolution_1", L.Conv1D(3, 2), (5, 4), "filters"),
+        ("lstm", L.LSTM(3, dropout=0.5, recurrent_dropout=0.5), (5, 4), "units"),
+        ("lstm_sequences", L.LSTM(3, return_sequences=True), (None, 4), "units"),
+        ("lstm_softmax", L.LSTM(3, activation="softmax"), (5, 4), None),
+        ("gru", L.GRU(3), (5, 4), "units"),
+        ("simple_recurrent", L.SimpleRNN(3, unroll=True), (5, 4), "units"),
+        ("recurrent_convolution", L.ConvLSTM1D(3, 2), (5, 6, 4), "filters"),
     )
     def test_reads_through_its_kernel(self, layer, shape, width):
         self.assertEqual(self.treatment_of(layer, shape), Treatment("kernel", width))
@@ -61,7 +67,7 @@ class TreatmentsTest(tf.test.TestCase, parameterized.TestCase):
         ("softmax", L.Softmax(), (5,)),
         ("softmax_activation", L.Activation("softmax"), (5,)),
         ("other_axis", BatchNorm(axis=1), IMAGE),
-        ("recurrent", L.LSTM(3), (5, 4)),
+        ("both_ways", L.Bidirectional(L.LSTM(3)), (5, 4)),
         ("grouped", L.Conv2D(4, 2, groups=2), IMAGE),
         ("transposed", L.Conv2DTranspose(4, 2), IMAGE),
         ("reshaped", L.Reshape((2, 2)), (5,)),
