@@ -1,6 +1,7 @@
 """What of a trial is worth its place on the disk: good weights, and states to go on from."""
 
 import bisect
+import math
 from pathlib import Path
 
 
@@ -79,8 +80,8 @@ class States:
     def _may_go_on(self, trial_id):
         if hasattr(self.oracle, "may_go_on"):
             return self.oracle.may_go_on(trial_id)
-        values = self.oracle.trials[trial_id].hyperparameters.values
-        return values.get("tuner/round", 0) < values.get("tuner/bracket", 0)
+        values = self.oracle.trials[trial_id].hyperparameters.values  # a bracket's may be wrong
+        return values.get("tuner/epochs", math.inf) < getattr(self.oracle, "max_epochs", math.inf)
 
     def _remove(self, trial_id):
         self._kept.discard(trial_id)

@@ -161,6 +161,14 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         undisturbed = [float(row["loss"]) for row in self.rows(project="once")]
         self.assertAllClose(losses, undisturbed, rtol=1e-4)
 
+    def test_trials_of_keras_tuners_own_hyperband_go_on_to_its_last_round(self):
+        oracle = keras_tuner.oracles.HyperbandOracle(OBJECTIVE, max_epochs=4, factor=2, seed=1)
+        tuner = self.search(self.tuner(oracle))
+        self.assertEqual({trial.status for trial in oracle.trials.values()}, {"COMPLETED"})
+        self.assertIn(2, {trial.hyperparameters["tuner/round"] for trial in oracle.trials.values()})
+        self.assertEmpty(list(self.folder.glob("search/trial_*/state-*.npz")))
+        self.assertEqual(tuner.report.ways, {"stacked": len(oracle.trials)})
+
     def test_executions_keep_their_own_curves_and_scores(self):
         tuner = self.search(self.tuner(executions_per_trial=2))
         self.assertEqual(tuner.report.ways, {"stacked": 4})
