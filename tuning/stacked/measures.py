@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 from keras.src.backend import compute_output_spec
+from keras.src.trainers.compile_utils import CompileMetrics
 
 from tuning.stacked.description import is_of_keras
 from tuning.stacked.graph import function_of
@@ -59,14 +60,23 @@ def adds_up(model, labels):
     outputs = keras.tree.flatten(function_of(model)._outputs_struct)
     if len(outputs) > 1 or any(map(_adds_a_loss, model._flatten_layers())):
         return False
-    measures = [model._compile_loss._user_loss]
+    measures = keras.tree.flatten(model._compile_loss._user_loss)
     if model._compile_metrics is not None:
-        metrics = model._compile_metrics
-        measures += keras.tree.flatten([metrics._user_metrics, metrics._user_weighted_metrics])
-    measures = keras.tree.flatten(measures)
+        measures += _within(model._compile_metrics)
     symbols = [_symbol(array) for array in keras.tree.flatten(labels)]
     pair = symbols[0], outputs[0]
     return all(_is_for_each_example(measure, pair) for measure in measures if measure is not None)
+
+
+def _within(metric):
+    """A metric; in place of what Keras makes of all that a model was compiled with, each of them.
+
+    keras-tuner compiles anew with these made ones, where it was given an optimiser or a loss.
+    """
+    if not isinstance(metric, CompileMetrics):
+        return [metric]
+    given = keras.tree.flatten([metric._user_metrics, metric._user_weighted_metrics])
+    return [each for one in given for each in _within(one)]
 
 
 def _adds_a_loss(layer):

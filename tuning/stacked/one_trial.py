@@ -109,7 +109,7 @@ class OneTrial:
         with keras.StatelessScope(state_mapping=mapping):
             results = self._model.get_metrics_result()
             # A metric may return its variable, which is read only here as the trial has it.
-            return {name: tf.convert_to_tensor(value) for name, value in results.items()}
+            return {name: tf.convert_to_tensor(value) for name, value in _each(results)}
 
     def _forward(self, trial, batch, seed, training):
         """Loss, other variables and metrics, in the steps of Keras's own `train_step`."""
@@ -140,3 +140,9 @@ class OneTrial:
             if entry.kind == "seed":  # each layer, and each epoch, draws something else
                 values[place] = tf.cast(seed * [65537, 1] + [place, 0], entry.dtype)
         return values
+
+
+def _each(results):
+    """Each `(name, number)` of metrics, of which one may be a dictionary of several."""
+    for name, result in results.items():
+        yield from _each(result) if isinstance(result, dict) else [(name, result)]

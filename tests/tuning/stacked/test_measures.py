@@ -70,6 +70,12 @@ class MeasuresTest(tf.test.TestCase, parameterized.TestCase):
         labels = self.labels if how.get("outputs", 1) == 1 else [self.labels, self.labels]
         self.assertFalse(adds_up(model_of(**how), labels))
 
+    def test_metrics_that_are_compiled_a_second_time_are_looked_at_one_by_one(self):
+        for metric, is_one in (("mae", True), (rmse, False)):
+            model = model_of(metrics=[metric])
+            model.compile("sgd", "mse", metrics=[model._compile_metrics])
+            self.assertEqual(adds_up(model, self.labels), is_one)
+
     def test_a_layer_that_adds_a_loss_may_add_anything(self):
         self.assertFalse(adds_up(model_of(Adding()), self.labels))
 

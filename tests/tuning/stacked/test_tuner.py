@@ -374,6 +374,16 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
             for name in ("loss", "val_loss"):
                 self.assertAllClose(float(one[name]), float(other[name]), rtol=1e-4)
 
+    def test_an_optimizer_of_the_tuners_own_is_taken_and_the_metrics_stay(self):
+        order = {"shuffle": False, "batch_size": 16}
+        own = {"optimizer": keras.optimizers.SGD(0.05)}
+        stacked = self.search(self.tuner(**own), **order)
+        self.assertEqual(stacked.report.ways, {"stacked": 4})
+        self.search(self.tuner(kind=OneByOneTuner, project_name="alone", **own), **order)
+        for one, other in zip(self.rows(), self.rows(project="alone"), strict=True):
+            for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+                self.assertAllClose(float(one[name]), float(other[name]), rtol=1e-4)
+
     def test_tables_of_pandas_are_taken_as_fit_takes_them(self):
         table, labels = pandas.DataFrame(self.x), pandas.Series(self.labels)
         order = {"shuffle": False, "batch_size": 16, "epochs": 2, "verbose": 0}
