@@ -28,7 +28,7 @@ class Execution(keras.callbacks.Callback):
         super().__init__()
         self.objective, self.begin_from, self.state_to = objective, begin_from, state_to
         self.objection, self.reason = objection or (lambda *_: None), ""
-        self.score, self.best_weights, self.curve = math.nan, None, []
+        self.score, self.best_weights, self.curve, self.first_epoch = math.nan, None, [], 0
 
     def on_train_begin(self, logs=None):  # noqa: ARG002
         """Puts the model where the earlier training ended: here it is built, whatever it is."""
@@ -40,6 +40,7 @@ class Execution(keras.callbacks.Callback):
         """Ends a training that diverged or is hopeless; keeps the weights of the best epoch."""
         logs = as_numbers(logs or {})
         self.curve.append(logs)
+        self.first_epoch = epoch + 1 - len(self.curve)
         if has_diverged(logs):
             self.model.stop_training = True
             return

@@ -247,7 +247,8 @@ class OneByOneTuner(keras_tuner.Tuner):
             self._best[trial.trial_id] = execution
         # A `fit` of the hypermodel's own may have left the callbacks out.
         if isinstance(result, keras.callbacks.History) and execution.curve:
-            return best_epoch(execution.curve, self.oracle.objective)
+            metrics, place = best_epoch(execution.curve, self.oracle.objective)
+            return metrics, execution.first_epoch + place
         return result
 
     def _objection_to(self, trial, execution, epoch, score):
@@ -419,5 +420,7 @@ def _best(result, objective):
         return result
     if isinstance(result, keras.callbacks.History):
         rows = zip(*result.history.values(), strict=True)
-        return best_epoch([dict(zip(result.history, row, strict=True)) for row in rows], objective)
+        curve = [dict(zip(result.history, row, strict=True)) for row in rows]
+        metrics, place = best_epoch(curve, objective)
+        return metrics, result.epoch[place]
     return tuner_utils.convert_to_metrics_dict(result, objective), 0

@@ -123,6 +123,13 @@ class OneByOneTunerTest(tf.test.TestCase):
         for trial, own in zip(self.search(tuner), histories, strict=True):
             self.assertAllClose(trial.score, max(own.history["val_accuracy"]))
 
+    def test_the_best_epoch_has_its_number_on_the_curve(self):
+        for trial in self.search(self.tuner(), initial_epoch=4, epochs=7):
+            rows = [row for row in self.rows("curves.csv") if row["trial"] == trial.trial]
+            measured = {int(row["epoch"]): float(row["val_accuracy"]) for row in rows}
+            self.assertEqual(sorted(measured), [5, 6, 7])
+            self.assertAllClose(measured[trial.best_epoch], trial.score)
+
     def test_a_search_of_no_epoch_is_refused(self):
         for named in ({"epochs": 0}, {"epochs": 2, "initial_epoch": 2}, {"epochs": float("nan")}):
             with self.assertRaisesRegex(ValueError, "epochs must be more than initial_epoch="):
