@@ -6,6 +6,8 @@ import math
 
 from tuning.stacked.graph import is_recurrent
 from tuning.stacked.groups import Group
+from tuning.stacked.member import Snapshot
+from tuning.stacked.place import Place
 from tuning.stacked.stack import WHOLE_BATCHES
 
 WORTH_COMPILING = 3e8
@@ -107,9 +109,17 @@ class Gathering:
         stacks = []
         for group in groups:
             for part, number in enumerate(group.places):
-                if not members[number].ended:
-                    stacks += self._put(group.part([part]), members[number])
+                own, member = group.part([part]), members[number]
+                if not member.ended:
+                    stacks += self._put(own, member)
+                elif member.snapshot is not None:  # as a checkpoint has it
+                    member.snapshot = self._snapshot(own, member)
         return stacks, None
+
+    def _snapshot(self, group, member):
+        program = self._grouping.program(group, vectorized=False)
+        place = Place(member.model, group.skeletons[0], program, member.snapshot)
+        return Snapshot(place, member.snapshot, member.score)
 
     def _put(self, group, member):
         key = group.key, group.batch_size, member.next_epoch, member.epochs

@@ -275,6 +275,29 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn(f"{kind.__name__}, which asks", str(stacked.report))
         self.assert_same(stacked, alone)
 
+    def went_on(self, callbacks, **arguments):
+        """A search that was stopped within a stack and has gone on, and one by `fit`."""
+
+        def stop(training):
+            if training.next_epoch == 2:
+                raise KeyboardInterrupt
+
+        with self.assertRaises(KeyboardInterrupt):
+            stopping = {"on_epoch": stop, "checkpoint_seconds": 0}
+            self.searched(StackedTuner, callbacks, epochs=6, **stopping, **arguments)
+        return [self.searched(kind, callbacks, epochs=6, **arguments) for kind in TUNERS]
+
+    @parameterized.parameters(1, 2)
+    def test_those_that_were_stopped_before_a_kill_keep_their_best_weights(self, executions):
+        stopping = keras.callbacks.EarlyStopping("val_loss", patience=0, min_delta=0.01)
+        stacked, alone = self.went_on([stopping], executions_per_trial=executions)
+        self.assertEqual(stacked.report.ways, {"stacked": 4}, str(stacked.report))
+        self.assertLess(len(self.rows(stacked)), 24 * executions)
+        self.assert_same(stacked, alone)
+        for own, expected in zip(stacked.get_best_models(4), alone.get_best_models(4), strict=True):
+            for weight, other in zip(own.get_weights(), expected.get_weights(), strict=True):
+                self.assertAllClose(weight, other, atol=1e-4)
+
     def test_functions_of_a_lambda_callback_are_called(self):
         seen = []
 
