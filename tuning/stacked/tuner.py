@@ -22,7 +22,7 @@ from tuning.outcome import Outcome
 from tuning.seeds import set_random_seed
 from tuning.space import own_values
 from tuning.stacked import given
-from tuning.stacked.callbacks import TensorBoardInStack
+from tuning.stacked.callbacks import NEED_FIT, TensorBoardInStack
 from tuning.stacked.checkpoint import StackCheckpoint
 from tuning.stacked.errors import NotStackable
 from tuning.stacked.gathering import Gathering
@@ -278,6 +278,11 @@ class StackedTuner(OneByOneTuner):
         steps = work.training.steps(member.batch_size)
         member.iterations = int(initial_value(member.model.optimizer.iterations))
         copies = self._deepcopy_callbacks(list(work.callbacks))
+        for callback, copy in zip(work.callbacks, copies, strict=True):
+            if copy is callback:
+                name = type(callback).__name__
+                self.callbacks_objection = f"{NEED_FIT}{name}, which all trials share"
+                return
         for place, callback in enumerate(copies):
             if isinstance(callback, keras.callbacks.TensorBoard):
                 trial, execution = member.trial.trial_id, member.execution - 1

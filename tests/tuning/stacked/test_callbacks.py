@@ -138,6 +138,16 @@ class Swallowing(keras.callbacks.Callback):
             logs["size"] = -1
 
 
+class Shared(Stopping):
+    """Is the same one in all trials."""
+
+    def __init__(self):
+        super().__init__("on_epoch_end")
+
+    def __deepcopy__(self, memo):
+        return self
+
+
 class AskingLast(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         del logs
@@ -273,6 +283,12 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         stacked, alone = (self.searched(each, [kind()]) for each in TUNERS)
         self.assertEqual(stacked.report.ways, {"fit": 4})
         self.assertIn(f"{kind.__name__}, which asks", str(stacked.report))
+        self.assert_same(stacked, alone)
+
+    def test_one_that_all_trials_share_is_by_fit(self):
+        stacked, alone = (self.searched(kind, [Shared()]) for kind in TUNERS)
+        self.assertEqual(stacked.report.ways, {"fit": 4})
+        self.assertIn("Shared, which all trials share", str(stacked.report))
         self.assert_same(stacked, alone)
 
     def went_on(self, callbacks, **arguments):
