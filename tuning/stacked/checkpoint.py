@@ -53,6 +53,8 @@ class StackCheckpoint:
         """Writes the file of a stack."""
         content = {}
         for member, state in zip(training.members, training.states(), strict=True):
+            if member.failure:  # which need not pickle: it fails once more
+                continue
             kept = {name: getattr(member, name) for name in _KEPT}
             best = member.snapshot.state if isinstance(member.snapshot, Snapshot) else None
             kept |= {"span": (member.first_epoch, member.epochs), "state": state, "best": best}

@@ -65,8 +65,8 @@ class Failing(keras.callbacks.Callback):
         self.error = error
 
     def fail(self, number=None, logs=None):
-        del number, logs
-        if float(self.model.optimizer.learning_rate) > 0.055:
+        del logs
+        if number != 0 and float(self.model.optimizer.learning_rate) > 0.055:
             raise self.error
 
 
@@ -313,6 +313,12 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         for own, expected in zip(stacked.get_best_models(4), alone.get_best_models(4), strict=True):
             for weight, other in zip(own.get_weights(), expected.get_weights(), strict=True):
                 self.assertAllClose(weight, other, atol=1e-4)
+
+    def test_those_that_failed_before_a_kill_have_failed(self):
+        stacked, alone = self.went_on([Failing("on_epoch_begin", RuntimeError("no"))])
+        statuses = {record.status for record in stacked.records.trials}
+        self.assertEqual(statuses, {"COMPLETED", "FAILED"})
+        self.assert_same(stacked, alone)
 
     def test_functions_of_a_lambda_callback_are_called(self):
         seen = []
