@@ -66,7 +66,8 @@ class Stack:
             seed: Integer that decides what random layers draw in this epoch.
 
         Returns:
-            `{name: (trials,) array}` with the names and values that Keras's `fit` logs.
+            `{name: (trials,) array}` with the names and values that Keras's `fit` logs, in the same
+            order.
         """
         state, done = self._state | {"metrics": self._fresh_metrics}, 0
         for arrays, rows in self.data.batches(order, self.batch_size):
@@ -75,7 +76,7 @@ class Stack:
         self._state = {name: value for name, value in state.items() if name != "metrics"}
         for place in self._places:
             place.iterations += done
-        logs = {name: value.numpy() for name, value in logs.items()}
+        logs = {name: value.numpy() for name, value in sorted(logs.items())}
         if self.validation is not None:
             logs |= {f"val_{k}": v for k, v in self.evaluate(self.validation).items()}
         return logs
@@ -125,7 +126,7 @@ class Stack:
             metrics, logs = self.program.evaluate(
                 state, metrics, arrays, tf.constant(rows), count, self.jit_compile is True
             )
-        return {name: value.numpy() for name, value in logs.items()}
+        return {name: value.numpy() for name, value in sorted(logs.items())}
 
     def keep(self, places):
         """Keeps some trials, in the order given, and forgets the others.

@@ -58,7 +58,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllLess(outcome.differences, bound)
         for epoch, logs in enumerate(outcome.logs):
             for trial, history in enumerate(outcome.histories):
-                self.assertEqual(set(logs), set(history))
+                self.assertEqual(list(logs), list(history))
                 for name, values in history.items():
                     self.assertAllClose(logs[name][trial], values[epoch], rtol=rtol, msg=name)
 
@@ -132,7 +132,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
         logs = stack.train_epoch(np.arange(40), 0)
         for place, model in enumerate(models):
             history = model.fit([x, 1 - x], y, batch_size=8, shuffle=False, verbose=0).history
-            self.assertEqual(set(logs), set(history))
+            self.assertEqual(list(logs), list(history))
             for name, values in history.items():
                 self.assertAllClose(logs[name][place], values[0], rtol=1e-5)
             ours = stack.states()[place].weights

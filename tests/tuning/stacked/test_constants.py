@@ -18,6 +18,7 @@ from tests.tuning.stacked.side_by_side import (
 from tuning import StackedTuner
 from tuning.oracles import RandomOracle
 from tuning.stacked import Data, Grouping, Stack, check_first_batch
+from tuning.stacked.traced_once import unoptimized_graphs
 from tuning.stacked.trial_state import variable_of
 
 TOLERANCE = 1e-4  # of the distance travelled
@@ -319,6 +320,7 @@ class ConstantsTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters(recurrent, forgetful)
     def test_one_after_another_each_trial_has_its_own_number_too(self, maker):
+        self.enter_context(unoptimized_graphs())  # as in a search
         models, seed = [maker(6, number) for number in (0.9, 0.3, 0.5)], 3
         x, y = data_for(models[0])
         data, (order,) = Data(x, y), orders(len(x), 1)
