@@ -35,7 +35,7 @@ class Program:
     """
 
     def __init__(self, template, rule, losses, labels, vectorized=True, lifted=None):
-        self.name, self.lifted = uuid.uuid4().hex, lifted or {}
+        self.name, self.lifted, self._kept = uuid.uuid4().hex, lifted or {}, []
         self.template, self.rule, self._vectorized = template, rule, vectorized
         self._trial = OneTrial(template, losses, labels)
         types = {entry.dtype for entry in template.trainable}
@@ -182,7 +182,7 @@ class Program:
 
         own = (self.lifted if lifted is None else lifted).get(name)
         compute = vectorizer.over_trials if self._vectorized else vectorizer.over_one_trial
-        return compute(function, members, own, settings.get(name, ()))
+        return compute(function, members, self._kept, own, settings.get(name, ()))
 
 
 def _without_settings(state):

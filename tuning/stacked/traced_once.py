@@ -11,8 +11,7 @@ from tuning.stacked.turns import TURNS
 def unoptimized_graphs():
     """Keeps TensorFlow from rewriting graphs that are called for the first time.
 
-    For a stack's it takes a quarter of a second each, and they run no faster. Those of recurrent
-    layers, a loop in a loop, it may leave with operations that do not exist.
+    For a stack's it takes a quarter of a second each, and they run no faster.
     """
     name = "disable_meta_optimizer"
     before = tf.config.optimizer.get_experimental_options().get(name, False)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.python.ops.parallel_for import pfor
 
 
-def over_trials(function, members, lifted=None, constants=()):
+def over_trials(function, members, kept, lifted=None, constants=()):
     """What a function returns for each trial, computed for all of them at once, in a graph.
 
     `tf.vectorized_map` does the same; but it takes each trial's part of the arguments by a gather,
@@ -17,6 +17,8 @@ def over_trials(function, members, lifted=None, constants=()):
     Args:
         function: Function of a nest of tensors, one trial's.
         members: The nest of all, each tensor with the trials as its first axis.
+        kept: List that gets what has to live as long as what is made here is used: with a graph
+            TensorFlow forgets its functions, loops and branches too, of which this has copies.
         lifted: `Lifted`: which of the function's floating-point constants are another one in each
             trial. Default none.
         constants: Tensors of these, with that axis.
@@ -31,6 +33,7 @@ def over_trials(function, members, lifted=None, constants=()):
     teach()
     tensors = tf.nest.flatten(members)
     one, parts, results = graph_of_one(function, _specs_of_one(members))
+    kept.append(one)
     _name_squeezed_axes(one)
     number = tf.compat.v1.placeholder_with_default(0, shape=[])
     conversion = pfor.PFor(
@@ -51,12 +54,13 @@ def over_trials(function, members, lifted=None, constants=()):
     return tf.nest.map_structure(of_all, results)
 
 
-def over_one_trial(function, members, lifted=None, constants=()):
+def over_one_trial(function, members, kept, lifted=None, constants=()):
     """The same for a stack of one trial, which needs no vectorising.
 
     Args:
         function: As for `over_trials`, as is all that follows.
         members: The nest of all.
+        kept: List.
         lifted: `Lifted`. Default none.
         constants: Tensors of these.
     """
@@ -65,6 +69,7 @@ def over_one_trial(function, members, lifted=None, constants=()):
         results = function(own)
     else:
         one, parts, results = graph_of_one(function, _specs_of_one(members))
+        kept.append(one)
         pairs = _lifted_constants(one, lifted, constants)
         given = {constant.name: tensor[0] for constant, tensor in pairs}
         given |= {p.name: t for p, t in zip(parts, tf.nest.flatten(own), strict=True)}

@@ -13,7 +13,6 @@ from tuning.stacked import Data, Grouping, Stack
 from tuning.stacked.gathering import Gathering
 from tuning.stacked.member import Member
 from tuning.stacked.report import ONE_PROGRAM
-from tuning.stacked.traced_once import unoptimized_graphs
 
 L = keras.layers
 STEPS = 5
@@ -74,10 +73,6 @@ def data_for(examples=32):
 
 
 class RecurrentTest(tf.test.TestCase, parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.enter_context(unoptimized_graphs())  # as in a search
-
     def one_group(self, models, x, y):
         grouping = Grouping(Data(x, y))
         (group,), reasons = grouping.group(models, [8] * len(models))

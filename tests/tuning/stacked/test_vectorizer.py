@@ -7,7 +7,7 @@ from tuning.stacked.vectorizer import over_trials
 
 def together(one, *members, jit_compile=False):
     """What `over_trials` computes, by a function that is traced for it."""
-    function = tf.function(lambda *of_all: over_trials(one, of_all), jit_compile=jit_compile)
+    function = tf.function(lambda *of_all: over_trials(one, of_all, []), jit_compile=jit_compile)
     return function(*members)
 
 
@@ -63,7 +63,7 @@ class VectorizerTest(tf.test.TestCase, parameterized.TestCase):
         @tf.function(jit_compile=jit_compile)
         def function(members, data, rows):
             batch = tf.gather(data, rows)
-            return over_trials(lambda own: tf.linalg.matvec(batch, own), members)
+            return over_trials(lambda own: tf.linalg.matvec(batch, own), members, [])
 
         members, data = np.eye(3, dtype=np.float32), np.arange(12, dtype=np.float32).reshape(4, 3)
         self.assertAllEqual(function(members, data, [2, 0]), data[[2, 0]].T)
@@ -79,7 +79,7 @@ class VectorizerTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_the_number_of_members_may_be_open(self):
         function = tf.function(
-            lambda members: over_trials(lambda own: own * 2, members),
+            lambda members: over_trials(lambda own: own * 2, members, []),
             input_signature=[tf.TensorSpec((None, 2))],
         )
         for members in (1, 5):
@@ -88,7 +88,7 @@ class VectorizerTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(result.shape.as_list(), [None, 2])
 
     def test_the_graph_holds_no_copy_of_the_members(self):
-        function = tf.function(lambda *of_all: over_trials(lambda own: own[0] @ own[1], of_all))
+        function = tf.function(lambda *of_all: over_trials(lambda own: own[0] @ own[1], of_all, []))
         graph = function.get_concrete_function(tf.ones((3, 2, 4)), tf.ones((3, 4, 5))).graph
         kinds = [operation.type for operation in graph.get_operations()]
         self.assertNotIn("GatherV2", kinds)
