@@ -17,21 +17,21 @@ It saves 4 to 5 ns of computer time a weight and step, whatever the batch size, 
 compile for one size of stack.
 """
 
-LOOP_STEP = 2.5e4
-"""What one step of a recurrent layer, forward and back, counts as well: as so many uses of weights.
-
-XLA saves 0.2 ms of it, whatever the layer's width, but takes twice as long to compile.
-"""
-
-WIDTH_OF_A_LOOP = 8e8
-"""Uses of weights, spent on padding, that cost what XLA takes to compile a recurrent layer: 3 s."""
-
 WORTH_COMPILING_ALL = 1.5e8
 """The same for what comes once an epoch: the rest that fills no batch, and the evaluation.
 
 Of 500 and of 1,000 trials of the default classifier, batch size 64, the first took less computer
 time without compiling these, the others with it: uses, over all epochs, of 1e8 and 2e8.
 """
+
+LOOP_STEP = 2.5e4
+"""What one step of a recurrent layer, forward and back, counts as well: as so many uses of weights.
+
+XLA saves 0.2 ms of it, whatever the layer's width, but takes twice as long to compile.
+"""
+
+WORTH_PADDING = 8e8
+"""Uses of weights, spent on padding, that cost what XLA takes to compile a recurrent layer: 3 s."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Gathering:
         padded = uses_of_weights(group.skeletons[0], group.widths)
         spent = sum(padded - uses for uses in own) * self._steps_of_trial(key)
         programs = {tuple(skeleton.widths.items()) for skeleton in group.skeletons}
-        return spent * self._more_to_come() < WIDTH_OF_A_LOOP * (len(programs) - 1)
+        return spent * self._more_to_come() < WORTH_PADDING * (len(programs) - 1)
 
     def _more_to_come(self):
         """How many times as many trials there are going to be."""
