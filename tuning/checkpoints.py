@@ -80,7 +80,8 @@ class States:
     def _may_go_on(self, trial_id):
         if hasattr(self.oracle, "may_go_on"):
             return self.oracle.may_go_on(trial_id)
-        values = self.oracle.trials[trial_id].hyperparameters.values  # a bracket's may be wrong
+        # keras-tuner's oracle may name another bracket than the trial is in.
+        values = self.oracle.trials[trial_id].hyperparameters.values
         return values.get("tuner/epochs", math.inf) < getattr(self.oracle, "max_epochs", math.inf)
 
     def _remove(self, trial_id):

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 from tuning.files import write_atomically
-from tuning.stacked.member import Snapshot
 
 _KEPT = ("curve", "measured", "score", "best_epoch", "seconds", "ended", "reason")
 _KEPT += ("next_epoch", "iterations")
@@ -56,7 +55,7 @@ class StackCheckpoint:
             if member.failure:  # which need not pickle: it fails once more
                 continue
             kept = {name: getattr(member, name) for name in _KEPT}
-            best = member.snapshot.state if isinstance(member.snapshot, Snapshot) else None
+            best = member.snapshot.state if member.snapshot else None
             kept |= {"span": (member.first_epoch, member.epochs), "state": state, "best": best}
             content[member.trial.trial_id, member.execution] = kept
         write_atomically(self._file_of(training), pickle.dumps(content))

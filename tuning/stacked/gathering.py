@@ -110,10 +110,10 @@ class Gathering:
         for group in groups:
             for part, number in enumerate(group.places):
                 own, member = group.part([part]), members[number]
+                if member.snapshot is not None:  # as a checkpoint has it
+                    member.snapshot = self._snapshot(own, member)
                 if not member.ended:
                     stacks += self._put(own, member)
-                elif member.snapshot is not None:  # as a checkpoint has it
-                    member.snapshot = self._snapshot(own, member)
         return stacks, None
 
     def _snapshot(self, group, member):

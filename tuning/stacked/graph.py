@@ -107,12 +107,14 @@ def graph_of(model):
     for call in calls:
         # A nested model's input has a history of its own, outside this graph.
         sources = [] if call.is_input else [places[id(parent)] for parent in call.parent_nodes]
+        masks = set(map(id, keras.tree.flatten(call.arguments.kwargs.get("mask"))))
+        given = zip(sources, call.arguments.keras_tensors, strict=True)
         others = [a for a in call.arguments._flat_arguments if not isinstance(a, keras.KerasTensor)]
         nodes.append(
             Node(
                 operation=call.operation,
                 sources=tuple(sources),
-                inputs=tuple(place for place in sources if calls[place].outputs[0].dtype != "bool"),
+                inputs=tuple(place for place, tensor in given if id(tensor) not in masks),
                 arguments=() if call.is_input else described(others),
                 shape=tuple(call.outputs[0].shape) if len(call.outputs) == 1 else None,
                 is_output=any(id(tensor) in returned for tensor in call.outputs),

@@ -35,7 +35,8 @@ class Program:
     """
 
     def __init__(self, template, rule, losses, labels, vectorized=True, lifted=None):
-        self.name, self.lifted, self._kept = uuid.uuid4().hex, lifted or {}, []
+        self.name, self.lifted = uuid.uuid4().hex, lifted or {}
+        self._kept = []  # graphs that its own was made of
         self.template, self.rule, self._vectorized = template, rule, vectorized
         self._trial = OneTrial(template, losses, labels)
         types = {entry.dtype for entry in template.trainable}

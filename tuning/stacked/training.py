@@ -145,10 +145,6 @@ class StackTraining:
         return self
 
     def _train(self):
-        for place, member in enumerate(self.members):
-            if member.snapshot is not None:  # as a checkpoint has it
-                own = self._stack.place(place)
-                member.snapshot = Snapshot(own, member.snapshot, member.score)
         while self._active and self.next_epoch < self.epochs:
             if self._stopped:
                 self.tuner.keep_checkpoint(self)
