@@ -57,8 +57,16 @@ def _hooks_of(callback):
     ]
 
 
-def model_for(callback, model):
-    """The model that a callback is to see: all of it only if it is known what it reads."""
+def model_for(callback, model, hold):
+    """The model that a callback is to see: all of it only if it is known what it reads.
+
+    Args:
+        callback: A `keras.callbacks.Callback`.
+        model: The trial's Keras model.
+        hold: Function that is called when `EarlyStopping` would keep the weights.
+    """
+    if type(callback) is keras.callbacks.EarlyStopping:
+        return ModelToStop(callback, model, hold)
     known = type(callback) in (*_KNOWN, TensorBoardInStack)
     return model if known else ModelInStack(callback, model)
 
@@ -109,6 +117,33 @@ class ModelInStack:
         asked = f"{NEED_FIT}{self._callback}, which asks for the model's {name}"
         self.wanted = self.wanted or asked
         raise NotStackable(self.wanted)
+
+
+class ModelToStop(ModelInStack):
+    """What `EarlyStopping` sees of its trial's model; the stack keeps and restores the weights.
+
+    Args:
+        callback: The `keras.callbacks.EarlyStopping`.
+        model: The trial's Keras model.
+        hold: Function that is called when the weights are to be kept.
+    """
+
+    def __init__(self, callback, model, hold):
+        super().__init__(callback, model)
+        self._hold = hold
+
+    @property
+    def metrics(self):
+        """The model's metrics, which say whether more is better."""
+        return self._model.metrics
+
+    def get_weights(self):
+        """Has the stack keep the weights."""
+        self._hold()
+        return ()
+
+    def set_weights(self, weights):
+        """The stack has put them back where the training may go on from."""
 
 
 class _OptimizerInStack:

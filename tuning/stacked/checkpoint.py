@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tuning.files import write_atomically
 
-_KEPT = ("curve", "measured", "score", "best_epoch", "seconds", "ended", "reason")
-_KEPT += ("next_epoch", "iterations")
+_KEPT = ("curve", "measured", "score", "seconds", "ended", "reason")
+_KEPT += ("next_epoch", "iterations", "held")
 
 
 class StackCheckpoint:

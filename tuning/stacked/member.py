@@ -7,7 +7,7 @@ import keras
 import keras_tuner
 
 from tuning import weights
-from tuning.execution import as_numbers, has_diverged, score_of
+from tuning.execution import as_numbers, best_epoch, has_diverged, score_of
 from tuning.stacked.callbacks import (
     NEED_FIT,
     RATE_SETTERS,
@@ -56,8 +56,6 @@ class Member:
     """The same before its callbacks saw it."""
     score: float = math.nan
     """Best finite objective so far."""
-    best_epoch: int = 0
-    """Epoch, from 0, that had it."""
     seconds: float = 0.0
     """Its share of what its stack took."""
     ended: bool = False
@@ -73,6 +71,10 @@ class Member:
     """Learning rate that callbacks found; None if it is a schedule, or there are none."""
     snapshot: Snapshot | None = None
     """Of the best epoch, while the trial is one of the best few."""
+    held: object = None
+    """`TrialState` of the epoch whose weights `EarlyStopping` restores in the end; None if none."""
+    is_to_hold: bool = False
+    """Whether that is the last epoch, so far."""
 
     def note(self, metrics, objective):
         """Takes in an epoch, and tells the callbacks of it; ends what has diverged.
@@ -84,6 +86,7 @@ class Member:
         Returns:
             Whether it is the best epoch so far.
         """
+        self.is_to_hold = False
         self.measured.append(metrics)
         metrics = self._told_of_epoch(self.next_epoch - 1, metrics)
         if metrics is None:
@@ -92,12 +95,11 @@ class Member:
         if has_diverged(metrics):
             self.ended = True
             return False
-        score = score_of(objective, metrics)
+        score = self.objective_of(metrics, objective)
         is_best = math.isfinite(score) and (
             math.isnan(self.score) or objective.better_than(score, self.score)
         )
-        if is_best:
-            self.score, self.best_epoch = score, self.first_epoch + len(self.curve) - 1
+        self.score = score if is_best else self.score
         return is_best
 
     _seen: list = dataclasses.field(default_factory=list)
@@ -120,24 +122,26 @@ class Member:
     def forget(self):
         """Forgets what it came to."""
         self.curve, self.measured, self.next_epoch = [], [], self.first_epoch
-        self.score, self.best_epoch = math.nan, 0
+        self.score = math.nan
         self.ended, self.reason, self.snapshot, self.state = False, "", None, None
+        self.held = None
 
     def take(self, callbacks):
-        """Takes copies of callbacks; the best weights are kept anyway, whatever they say of it."""
+        """Takes copies of callbacks, and tells them that the training begins."""
         rate = self.model.optimizer._learning_rate if callbacks else None
         if self.first_rate is not None:
             rate.assign(self.first_rate)
         elif isinstance(rate, keras.Variable):
             self.first_rate = float(initial_value(rate))
         self.callbacks, self.failure = tuple(callbacks), None
-        self._seen = [model_for(callback, self.model) for callback in callbacks]
+        self._seen = [model_for(callback, self.model, self._hold) for callback in callbacks]
         self.model.stop_training = False
         for callback, model in zip(callbacks, self._seen, strict=True):
-            if isinstance(callback, keras.callbacks.EarlyStopping):
-                callback.restore_best_weights = False
             callback.set_model(model)
         self._tell("on_train_begin", {})
+
+    def _hold(self):
+        self.is_to_hold = True
 
     @property
     def objection(self):
@@ -205,17 +209,26 @@ class Member:
             if wanted := self._wanted():
                 raise NotStackable(wanted)
 
-    def last(self, objective):
-        """The objective of its last epoch."""
-        return objective.get_value(self.curve[-1])
+    def objective_of(self, metrics, objective):
+        """The objective of an epoch; NaN if a callback of one's own may add it in a later one.
+
+        Raises:
+            keras_tuner.errors.FatalValueError: It is none of the metrics.
+        """
+        may_come = any(type(model) is ModelInStack for model in self._seen)
+        if may_come and not objective.has_value(metrics):
+            return math.nan
+        return score_of(objective, metrics)
 
     def is_given_up(self):
         """Whether one of its callbacks wants it to end after its last epoch."""
         return bool(self.callbacks) and self.model.stop_training
 
-    @property
-    def result(self):
-        """`{metric: number}` of the best epoch; the objective is NaN if none was finite."""
-        if math.isnan(self.score):
-            return self.curve[-1], self.first_epoch + len(self.curve) - 1
-        return self.curve[self.best_epoch - self.first_epoch], self.best_epoch
+    def result(self, objective):
+        """`{metric: number}` of the best epoch, and its number from 0.
+
+        Raises:
+            keras_tuner.errors.FatalValueError: No epoch had the objective.
+        """
+        metrics, place = best_epoch(self.curve, objective)
+        return metrics, self.first_epoch + place

@@ -1,5 +1,7 @@
 """One trial's place in a stack: its model, its numbers, and which entries of the stack are its."""
 
+import dataclasses
+
 import numpy as np
 
 from tuning.stacked.optimizers import numbers_of
@@ -82,6 +84,16 @@ class Place:
         """
         return [np.array(crop(a, e, self.layouts)) for a, e in zip(arrays, entries, strict=True)]
 
-    def write_back(self, state):
-        """Puts a state into the trial's own model."""
+    def write_back(self, state, held=None):
+        """Puts a state into the trial's own model.
+
+        Args:
+            state: `TrialState`.
+            held: Optional `TrialState` of an earlier epoch, whose weights are taken instead.
+        """
+        if held is not None:
+            kinds = [entry.kind for entry in self._template.others]
+            others = zip(kinds, state.others, held.others, strict=True)
+            others = [last if kind == "seed" else earlier for kind, last, earlier in others]
+            state = dataclasses.replace(state, weights=held.weights, others=others)
         write_state(state, self.model, self.skeleton, self._template)

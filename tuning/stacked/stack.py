@@ -191,14 +191,15 @@ class Stack:
             for i in (range(len(self)) if places is None else places)
         ]
 
-    def write_back(self, place):
+    def write_back(self, place, held=None):
         """Puts a trial's state into its own Keras model, whose `fit` then goes on from there.
 
         Args:
             place: Integer from 0 to `len(stack) - 1`.
+            held: Optional `TrialState` of an earlier epoch, whose weights are taken instead.
 
         Returns:
             The model.
         """
-        self._places[place].write_back(self.states([place])[0])
+        self._places[place].write_back(self.states([place])[0], held)
         return self._places[place].model

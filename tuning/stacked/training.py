@@ -163,8 +163,9 @@ class StackTraining:
         logs = self._stack.train_epoch(order, seed=self.next_epoch)
         seconds = time.monotonic() - began
         self._note(logs, seconds / len(self._active))
-        self.tuner.after_epoch(self, self._active)
+        self.tuner.end_early(self._active)
         self._release([member for member in self._active if member.ended])
+        self.tuner.after_epoch(self)
         self._compact(seconds)
 
     @property
@@ -198,6 +199,7 @@ class StackTraining:
                 if self.tuner.note_epoch(member, metrics):
                     improved.append(member)
         self._snapshot(improved)
+        self._hold()
 
     def _snapshot(self, improved):
         # A trial that is among the best few in the end was so at its own best epoch already.
@@ -211,12 +213,22 @@ class StackTraining:
             member = self._active[place]
             member.snapshot = Snapshot(self._stack.place(place), state, member.score)
 
+    def _hold(self):
+        """Keeps what `EarlyStopping` restores in the end, where a training may go on from there."""
+        wanted = [
+            place
+            for place, member in enumerate(self._active)
+            if member.is_to_hold and self.tuner.state_to_keep(member)
+        ]
+        for place, state in zip(wanted, self._stack.states(wanted) if wanted else [], strict=True):
+            self._active[place].held, self._active[place].is_to_hold = state, False
+
     def _release(self, members):
         """Ends members; keeps the last states of those that Hyperband may go on with."""
         for member in members:
             path = self.tuner.state_to_keep(member) if id(member) not in self._released else None
             if path:
-                self._stack.write_back(self._active.index(member))
+                self._stack.write_back(self._active.index(member), member.held)
                 training_state.save(path, member.model, {})
             member.ended = True
             self._released.add(id(member))

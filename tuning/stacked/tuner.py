@@ -267,7 +267,7 @@ class StackedTuner(OneByOneTuner):
             self._checkpoint.restore(member)
         if self.pruning:
             for epoch, metrics in enumerate(member.curve, member.first_epoch + 1):
-                score = self.oracle.objective.get_value(metrics)
+                score = member.objective_of(metrics, self.oracle.objective)
                 self.pruning.note(self._name_for_pruning(member), epoch, score)
         return member
 
@@ -332,14 +332,13 @@ class StackedTuner(OneByOneTuner):
             self._unbuilt.append(trial)
             return
         several = self.executions_per_trial > 1
-        step = round(np.mean([member.result[1] for member in members]))
-        curve, results = [], []
+        best = [member.result(self.oracle.objective) for member in members]
+        step = round(np.mean([number for _, number in best]))
+        results, curve = [(metrics, step) for metrics, _ in best], []
         for member in members:
             number = {"execution": member.execution} if several else {}
             for epoch, metrics in enumerate(member.curve, member.first_epoch + 1):
                 curve.append((epoch, number | metrics))
-            metrics = member.result[0] | {self.oracle.objective.name: member.score}
-            results.append((metrics, step))
         kept = [member for member in members if member.snapshot is not None]
         best = min(kept, key=self.rank).snapshot if kept else None
         reasons = [member.reason for member in members if member.reason]
@@ -357,22 +356,6 @@ class StackedTuner(OneByOneTuner):
         """Sorts scored members, the best first; of equal ones the earlier trial."""
         sign = -1 if self.oracle.objective.direction == "max" else 1
         return sign * member.score, int(member.trial.trial_id)
-
-    def _end_early(self, members):
-        """Ends members that a callback or the pruning rule gives up, all looked at together."""
-        training = [member for member in members if not member.ended]
-        for member in training:
-            if self.pruning:
-                name, score = self._name_for_pruning(member), member.last(self.oracle.objective)
-                self.pruning.note(name, member.next_epoch, score)
-        for member in training:
-            if self.pruning:
-                name = self._name_for_pruning(member)
-                member.reason = self.pruning.objection(name, member.next_epoch) or ""
-            member.ended = bool(member.reason) or member.is_given_up()
-
-    def _name_for_pruning(self, member):
-        return f"{self._row_of(member.trial)}/{member.execution}"
 
     def state_to_keep(self, member):
         """`Path` for the last state of a member that may go on; None if it may not."""
@@ -392,10 +375,25 @@ class StackedTuner(OneByOneTuner):
         with self.lock:
             return member.note(metrics, self.oracle.objective)
 
-    def after_epoch(self, training, members):
-        """Ends what is hopeless; keeps the stack on the disk, now and then; shows how far it is."""
+    def end_early(self, members):
+        """Ends members that a callback or the pruning rule gives up, all looked at together."""
+        training = [member for member in members if not member.ended]
         with self.lock:
-            self._end_early(members)
+            for member in training if self.pruning else ():
+                score = member.objective_of(member.curve[-1], self.oracle.objective)
+                self.pruning.note(self._name_for_pruning(member), member.next_epoch, score)
+            for member in training:
+                if self.pruning:
+                    name = self._name_for_pruning(member)
+                    member.reason = self.pruning.objection(name, member.next_epoch) or ""
+                member.ended = bool(member.reason) or member.is_given_up()
+
+    def _name_for_pruning(self, member):
+        return f"{self._row_of(member.trial)}/{member.execution}"
+
+    def after_epoch(self, training):
+        """Keeps the stack on the disk, now and then; shows how far it is."""
+        with self.lock:
             self._checkpoint.after_epoch(training)
             self.on_epoch(training)
 

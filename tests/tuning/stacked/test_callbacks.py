@@ -1,5 +1,6 @@
 """Callbacks that `search` is given: in a stack each trial's do what they would do in its `fit`."""
 
+import contextlib
 import csv
 import unittest.mock
 from pathlib import Path
@@ -12,7 +13,7 @@ from absl.testing import parameterized
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tuning import OneByOneTuner, StackedTuner
-from tuning.oracles import RandomOracle
+from tuning.oracles import HyperbandOracle, RandomOracle
 from tuning.pruning import MedianRule
 from tuning.stacked import groups
 
@@ -111,6 +112,14 @@ class Adding(keras.callbacks.Callback):
         logs["val_loss"] = 1 / logs["val_loss"]
 
 
+class AddingLate(keras.callbacks.Callback):
+    """Adds a metric from the third epoch on."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch >= 2:
+            logs["gap"] = logs["val_loss"] - logs["loss"]
+
+
 class Stopping(keras.callbacks.Callback):
     """Ends the training in a hook, and keeps the model where it likes."""
 
@@ -192,13 +201,9 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         compiles = arguments.pop("jit_compile", False)
         if kind is StackedTuner:
             arguments["jit_compile"] = compiles
-        tuner = kind(
-            RandomOracle(keras_tuner.Objective(objective, "min"), max_trials=trials, seed=1),
-            build,
-            directory=self.folder,
-            project_name=kind.__name__,
-            **arguments,
-        )
+        oracle = RandomOracle(keras_tuner.Objective(objective, "min"), max_trials=trials, seed=1)
+        named = {"oracle": oracle, "project_name": kind.__name__} | arguments
+        tuner = kind(hypermodel=build, directory=self.folder, **named)
         given = {"validation_split": 0.2, "batch_size": 8, "epochs": epochs, "shuffle": False}
         tuner.search(self.x, self.y, verbose=0, callbacks=callbacks, **given)
         return tuner
@@ -214,7 +219,8 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         for own, expected in zip(self.rows(one), self.rows(other), strict=True):
             self.assertEqual(own.keys(), expected.keys())
             for name in own:
-                self.assertAllClose(float(own[name]), float(expected[name]), rtol=1e-4)
+                numbers = [float(row[name] or "nan") for row in (own, expected)]
+                self.assertAllClose(*numbers, rtol=1e-4)
 
     def test_ones_own_is_told_what_fit_tells_and_may_stop_and_set_the_rate(self):
         told, tuners = [], []
@@ -245,6 +251,18 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         for own, expected in zip(*(tuner.records.trials for tuner in tuners), strict=True):
             self.assertAllClose(own.score, expected.score, rtol=1e-4)
             self.assertEqual(own.best_epoch, expected.best_epoch)
+
+    def test_an_objective_may_be_added_by_a_callback_from_a_later_epoch_on(self):
+        pruning = {"pruning": MedianRule(warm_up=3, least_trials=3)}
+        tuners = self.told_by_both([AddingLate(), Telling()], objective="gap", epochs=5, **pruning)
+        for own, expected in zip(*(tuner.records.trials for tuner in tuners), strict=True):
+            self.assertAllClose(own.score, expected.score, rtol=1e-3)
+            self.assertEqual(own.best_epoch, expected.best_epoch)
+
+    @parameterized.parameters(*TUNERS)
+    def test_an_objective_that_no_callback_adds_ends_the_search(self, kind):
+        with self.assertRaisesRegex(ValueError, "Received: objective=gap"):
+            self.searched(kind, [AddingLate()], objective="gap", epochs=2)
 
     def test_callbacks_see_that_another_one_stops(self):
         stopping = keras.callbacks.EarlyStopping("val_loss", patience=0, min_delta=0.05)
@@ -313,6 +331,39 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         for own, expected in zip(stacked.get_best_models(4), alone.get_best_models(4), strict=True):
             for weight, other in zip(own.get_weights(), expected.get_weights(), strict=True):
                 self.assertAllClose(weight, other, atol=1e-4)
+
+    def promoted(self, kind, restores, **arguments):
+        """Three trials of two epochs; the best of them goes on from what early stopping left."""
+        objective = keras_tuner.Objective("loss", "min")
+        arguments = {"project_name": f"{kind.__name__} {restores}"} | arguments
+        return self.searched(
+            kind,  # the first of two epochs has the highest loss
+            [keras.callbacks.EarlyStopping("loss", mode="max", restore_best_weights=restores)],
+            oracle=HyperbandOracle(objective, max_epochs=6, factor=3, max_trials=4, seed=1),
+            **arguments,
+        )
+
+    @parameterized.parameters({}, {"executions_per_trial": 2})
+    def test_a_promoted_trial_goes_on_from_the_weights_that_early_stopping_restored(self, **given):
+        rows = []
+        for restores in (True, False):
+            stacked = self.promoted(StackedTuner, restores, stack_size=6, **given)
+            self.assertEqual(set(stacked.report.ways), {"stacked"}, str(stacked.report))
+            self.assert_same(stacked, self.promoted(OneByOneTuner, restores, **given))
+            rows.append(self.rows(stacked))
+        self.assertNotEqual(*rows)
+
+    @parameterized.parameters(1, 2)
+    def test_so_it_does_after_a_kill(self, epoch):
+        def stop(training):
+            if training.next_epoch == epoch:
+                raise KeyboardInterrupt
+
+        for on_epoch in (stop, None):
+            killed = {"stack_size": 3, "on_epoch": on_epoch, "checkpoint_seconds": 0}
+            with contextlib.suppress(KeyboardInterrupt):
+                stacked = self.promoted(StackedTuner, True, **killed)
+        self.assert_same(stacked, self.promoted(OneByOneTuner, True))
 
     def test_those_that_failed_before_a_kill_have_failed(self):
         stacked, alone = self.went_on([Failing("on_epoch_begin", RuntimeError("no"))])
