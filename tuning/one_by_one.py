@@ -199,6 +199,16 @@ class OneByOneTuner(keras_tuner.Tuner):
         self.records.begin(self._row_of(trial), own_values(trial.hyperparameters))
         self._began[trial.trial_id] = time.monotonic()
 
+    def _override_compile_args(self, model):
+        """Has metrics that the tuner was given begin anew: all trials' models share them.
+
+        A new model resets its metrics only once it knows them, after its first batch.
+        """
+        super()._override_compile_args(model)
+        for metric in keras.tree.flatten(self.metrics):
+            if isinstance(metric, keras.metrics.Metric):
+                metric.reset_state()
+
     def _seed_of(self, trial, execution=1):
         further = [] if execution == 1 else [execution]
         generator = np.random.default_rng([self.seed, int(trial.trial_id), *further])

@@ -130,6 +130,15 @@ class OneByOneTunerTest(tf.test.TestCase):
             self.assertEqual(sorted(measured), [5, 6, 7])
             self.assertAllClose(measured[trial.best_epoch], trial.score)
 
+    def test_metrics_that_the_tuner_is_given_begin_anew_in_each_trial(self):
+        def accuracies(name, metrics):
+            self.search(self.tuner(project_name=name, metrics=metrics))
+            with (self.folder / name / "curves.csv").open() as file:
+                return [row["accuracy"] for row in csv.DictReader(file)]
+
+        one = keras.metrics.SparseCategoricalAccuracy("accuracy")
+        self.assertEqual(accuracies("shared", [one]), accuracies("own", ["accuracy"]))
+
     def test_a_search_of_no_epoch_is_refused(self):
         for named in ({"epochs": 0}, {"epochs": 2, "initial_epoch": 2}, {"epochs": float("nan")}):
             with self.assertRaisesRegex(ValueError, "epochs must be more than initial_epoch="):
