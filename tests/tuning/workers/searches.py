@@ -85,7 +85,7 @@ class Sleepy(Tame):
 class Hungry(keras_tuner.HyperModel):
     """Its models need so much memory that a worker, which gets little, cannot stack many."""
 
-    MEBIBYTES = 1500
+    MEBIBYTES = 1100
 
     def __init__(self, folder):
         super().__init__()

@@ -74,10 +74,11 @@ class LostTest(searches.WithWorkers):
 
     def test_a_stack_that_runs_out_of_memory_is_tried_again_smaller_in_a_new_process(self):
         hypermodel = searches.Hungry(self.folder)
-        tuner = searches.tuner_in(self.folder, hypermodel=hypermodel, workers=1)
+        oracle = RandomOracle(searches.OBJECTIVE, max_trials=16, seed=1)
+        tuner = searches.tuner_in(self.folder, oracle=oracle, hypermodel=hypermodel, workers=1)
         records = searches.search(tuner, epochs=1).records.trials
-        self.assertLen({record.trial for record in records}, 8)
-        self.assertEqual([record.status for record in records], ["COMPLETED"] * 8)
+        self.assertLen({record.trial for record in records}, 16)
+        self.assertEqual([record.status for record in records], ["COMPLETED"] * 16)
         self.assertGreater(len(searches.processes_of(self.folder)), 1)
 
 
