@@ -17,6 +17,9 @@ from tuning.stacked.description import is_of_keras
 class RateDropout(keras.layers.Layer):
     """Dropout whose rate is a number that each trial has of its own; the draws are shared.
 
+    What is drawn for a unit does not depend on how many units the widest trial of the stack has:
+    a trial comes to the same beside any others.
+
     Args:
         **kwargs: As for any layer.
     """
@@ -34,7 +37,9 @@ class RateDropout(keras.layers.Layer):
         """Keeps each entry with probability 1 - rate, and makes up for the others."""
         if not training:
             return inputs
-        draws = keras.random.uniform(tf.shape(inputs), dtype="float32", seed=self.seed_generator)
+        *others, units = tf.unstack(tf.shape(inputs))
+        draws = keras.random.uniform([units, *others], dtype="float32", seed=self.seed_generator)
+        draws = keras.ops.moveaxis(draws, 0, -1)
         rate = tf.convert_to_tensor(self.rate)
         scale = tf.where(rate < 1, 1 / tf.where(rate < 1, 1 - rate, 1), 0)
         return tf.where(draws >= rate, inputs * tf.cast(scale, inputs.dtype), 0)

@@ -165,6 +165,16 @@ class RateDropoutTest(tf.test.TestCase, parameterized.TestCase):
     def test_inference_drops_nothing(self):
         self.assertAllEqual(self.dropped(0.5, training=False)[0], np.ones((20, 1000)))
 
+    @parameterized.product(places=[(), (3, 2)], jit_compile=[False, True])
+    def test_what_it_drops_does_not_depend_on_further_units(self, places, jit_compile):
+        def dropped(units):
+            layer = built(RateDropout(), keras.Input((*places, units)))
+            layer.rate.assign(0.5)
+            call = tf.function(lambda x: layer(x, training=True), jit_compile=jit_compile)
+            return call(tf.ones((20, *places, units))).numpy()
+
+        self.assertAllEqual(dropped(9)[..., :5], dropped(5))
+
 
 class DropoutInAStackTest(tf.test.TestCase):
     def test_trials_of_other_rates_and_widths_train_as_alone_with_the_same_masks(self):

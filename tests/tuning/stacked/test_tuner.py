@@ -16,7 +16,7 @@ from absl.testing import parameterized
 
 from recipes.ingredients.batches import ShuffledBatches
 from tuning import OneByOneTuner, StackedTuner
-from tuning.oracles import HyperbandOracle, RandomOracle
+from tuning.oracles import GivenOracle, HyperbandOracle, RandomOracle
 from tuning.pruning import MedianRule, SuccessiveHalving
 from tuning.stacked import Stack, groups
 
@@ -528,6 +528,29 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         whole = self.search(self.tuner(oracle(), stack_size=3, project_name="whole")).records
         self.assertEqual([r.values for r in again], [r.values for r in whole.trials])
         self.assertAllClose([r.score for r in again], [r.score for r in whole.trials], rtol=1e-5)
+
+    def test_a_dropout_drops_the_same_when_the_widest_trial_ended_before_a_stop(self):
+        def interrupt(_):
+            raise KeyboardInterrupt
+
+        def dropping(hp):
+            rate, model = hp.Float("learning_rate", 0.01, 0.1), keras.Sequential()
+            model.add(keras.Input((2,)))
+            model.add(keras.layers.Dense(hp.Int("units", 3, 6)))
+            model.add(keras.layers.Dropout(0.5))
+            model.add(keras.layers.Dense(2, "softmax"))
+            model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+            return model
+
+        def searched(project_name, **arguments):
+            values = [{"units": units, "learning_rate": 0.1} for units in (6, 4, 3)]
+            oracle = GivenOracle(OBJECTIVE, values=values, seed=1)
+            tuner = self.tuner(oracle, dropping, project_name=project_name, **arguments)
+            return [record.score for record in self.records(self.search(tuner))]
+
+        with self.assertRaises(KeyboardInterrupt):
+            searched("search", on_trial=interrupt)
+        self.assertAllClose(searched("search"), searched("whole"), rtol=1e-5)
 
 
 if __name__ == "__main__":
