@@ -104,6 +104,11 @@ class StackedTuner(OneByOneTuner):
             self.train(itertools.chain([first], self._further_trials()))
         self.on_search_end()
 
+    def on_search_end(self):
+        """Also removes what a kill has left of stacks whose trials ended, or were trained apart."""
+        super().on_search_end()
+        StackCheckpoint(self.project_dir, self.checkpoint_seconds).remove_all()
+
     def prepare(self, *fit_args, **fit_kwargs):
         """Takes what `train` is to train with; the arguments are those of `fit`."""
         self._fit, self.callbacks_objection = (fit_args, fit_kwargs), None

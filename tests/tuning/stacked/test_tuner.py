@@ -514,6 +514,12 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         (self.folder / "search/stack-0-1.pickle").write_bytes(b"garbage")
         self.assertEqual(self.search(self.tuner()).report.ways, {"stacked": 4})
 
+    def test_nothing_is_left_of_a_stack_if_a_kill_came_after_its_last_trial(self):
+        self.search(self.tuner())
+        (self.folder / "search/stack-0-1.pickle").touch()
+        self.search(self.tuner())
+        self.assertEmpty(list(self.folder.glob("search/stack-*")))
+
     def test_a_search_stopped_between_stacks_goes_on(self):
         def interrupt(record):
             if record.trial == "4":
