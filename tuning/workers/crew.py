@@ -41,10 +41,12 @@ class Crew:
     def __init__(self, search, workers, stack_seconds, resources):
         try:
             self._search = [ray.put(search)]
-        except TypeError as error:
+        except exceptions.RayError:
+            raise
+        except Exception as error:  # TensorFlow has its own for its data sets and writers
             reason = str(error).strip().partition("\n")[0]
             raise ValueError(
-                f"hypermodel and data must be picklable for workers. Received: {reason}"
+                f"hypermodel, data and callbacks must be picklable for workers. Received: {reason}"
             ) from error
         self.workers, self.stack_seconds = workers, stack_seconds
         self._name, self._running = uuid.uuid4().hex, {}

@@ -163,13 +163,11 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         for trial, score in scores[0].items():
             self.assertAllClose(score, scores[1][trial], rtol=1e-4)
 
-    def test_what_does_not_pickle_is_refused_in_one_sentence(self):
-        def endless():
-            while True:
-                yield searches.X, searches.LABELS
-
-        with self.assertRaisesRegex(ValueError, "hypermodel and data must be picklable"):
-            searches.tuner_in(self.folder).search(endless(), steps_per_epoch=1)
+    @parameterized.parameters(lambda data: (batch for batch in data), lambda data: data)
+    def test_what_does_not_pickle_is_refused_in_one_sentence(self, given):
+        data = tf.data.Dataset.from_tensors((searches.X, searches.LABELS))
+        with self.assertRaisesRegex(ValueError, "hypermodel, data and callbacks must be picklable"):
+            searches.tuner_in(self.folder).search(given(data), steps_per_epoch=1)
 
     @parameterized.parameters({"workers": 0}, {"worker_gpus": -1}, {"stack_seconds": -1})
     def test_what_makes_no_sense_is_refused(self, **arguments):
