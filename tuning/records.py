@@ -100,7 +100,7 @@ class Records:
                 training that was cut short.
         """
         last = dict.fromkeys(self._by_name, math.inf) | (last_epochs or {})
-        written = {row["trial"]: row for row in self._trials.rows()}
+        written = {row.get("trial"): row for row in self._trials.rows()}
         curves = [row for row in self._curves.rows() if _is_within(row, last)]
         if self.rows:
             for name, record in self._by_name.items():
@@ -190,7 +190,11 @@ def _is_written(record, row):
 
 
 def _is_within(row, last_epochs):
-    return int(row["epoch"] or 0) <= last_epochs.get(row["trial"], 0)
+    """Whether a row is of an epoch that counts; a damaged one is not."""
+    try:
+        return _numbers(row)["epoch"] <= last_epochs.get(row["trial"], 0)
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _numbers(row):
@@ -211,7 +215,7 @@ def whole_rows(path):
     """
     if not path.exists():
         return []
-    text, end, _ = path.read_text().rpartition("\n")
+    text, end, _ = path.read_text(errors="replace").rpartition("\n")
     return list(csv.DictReader(io.StringIO(text + end)))
 
 
@@ -222,7 +226,7 @@ class _Table:
         self.path = path
         self.columns = []
         if path.exists():
-            with path.open(newline="") as file:
+            with path.open(newline="", errors="replace") as file:
                 self.columns = next(csv.reader(file), [])
 
     def rows(self):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras_tuner
 import tensorflow as tf
+from absl.testing import parameterized
 from tensorboard.plugins.hparams import api_pb2, metadata
 
 from tests.tuning.dashboard.test_event_file import hparams_of, read_back
@@ -25,7 +26,7 @@ def record(trial="0", **changes):
     return TrialRecord(trial, **fields | changes)
 
 
-class RecordsTest(tf.test.TestCase):
+class RecordsTest(tf.test.TestCase, parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = Path(self.create_tempdir().full_path)
@@ -96,6 +97,21 @@ class RecordsTest(tf.test.TestCase):
         again.end(record("4"))
         self.assertEqual([row["trial"] for row in self.rows("trials.csv")], ["0", "1", "3", "4"])
         self.assertEqual([row["trial"] for row in self.rows("curves.csv")], ["0", "1"])
+
+    @parameterized.parameters(
+        b"\x80\xff\x00\n\xfe,1,2\n", b"trial,epoch,loss\n0,1,\xff\n", b"trial\n0,1,2\n"
+    )
+    def test_garbage_is_left_out(self, content):
+        for name in ("trials.csv", "curves.csv"):
+            (self.folder / name).write_bytes(content)
+        records = Records(self.folder, OBJECTIVE)
+        records.take_up([record("0")])
+        records.restore()
+        records.epoch("1", 1, {"loss": 1.0})
+        records.write_curve("1")
+        records.end(record("1"))
+        self.assertEqual([row["trial"] for row in self.rows("trials.csv")], ["0", "1"])
+        self.assertEqual(self.rows("curves.csv"), [{"trial": "1", "epoch": "1", "loss": "1.0"}])
 
     def test_a_trial_that_goes_on_keeps_its_row_its_best_and_all_its_seconds(self):
         records = Records(self.folder, OBJECTIVE)
