@@ -9,6 +9,9 @@ from tuning.stacked.graph import WIDTHS, function_of, graph_of
 from tuning.stacked.stackable_layers import is_rate_dropout
 
 _KERAS_MODELS = ("keras.src.models.functional", "keras.src.models.sequential")
+_METHODS = "call", "compute_loss", "compute_metrics", "train_step", "test_step"
+_METHODS += "make_train_function", "make_test_function", "evaluate", "fit"
+"""Methods of a model that a stack has no use for."""
 
 
 class Skeleton:
@@ -31,6 +34,9 @@ class Skeleton:
     def __init__(self, model, treatments):
         if type(model).__module__ not in _KERAS_MODELS:
             raise NotStackable(f"a {type(model).__name__} is neither Functional nor Sequential")
+        own = [name for name in _METHODS if name in vars(model)]
+        if own:
+            raise NotStackable(f"the model was given a {own[0]} of its own")
         if not hasattr(function_of(model), "_nodes_by_depth"):
             raise NotStackable("its layers cannot be traced without data")
         self.nodes = graph_of(model)

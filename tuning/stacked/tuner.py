@@ -137,10 +137,10 @@ class StackedTuner(OneByOneTuner):
 
     def _objection(self):
         """Why nothing of this search can be stacked; None if it can."""
-        own = [name for name in _OF_ONE_TRIAL if not _is_inherited(type(self), name)]
+        own = [name for name in _OF_ONE_TRIAL if not _is_inherited(self, name, OneByOneTuner)]
         if own:
             return f"the tuner has a {own[0]} of its own"
-        if type(self.hypermodel).fit is not keras_tuner.HyperModel.fit:
+        if not _is_inherited(self.hypermodel, "fit", keras_tuner.HyperModel):
             return "the hypermodel has a fit of its own"
         if self.distribution_strategy is not None:
             return "the tuner was given distribution_strategy"
@@ -420,8 +420,9 @@ def _fail(trial, error):
     trial.message = "".join(traceback.format_exception(error))
 
 
-def _is_inherited(kind, name):
-    return getattr(kind, name) is getattr(OneByOneTuner, name)
+def _is_inherited(thing, name, base):
+    """Whether a method of an object is that of a base class of its."""
+    return getattr(getattr(thing, name), "__func__", None) is getattr(base, name)
 
 
 def learns_from_each(oracle):

@@ -153,10 +153,13 @@ class GroupsTest(tf.test.TestCase, parameterized.TestCase):
         own_step.compile("sgd", "mse")
         subclassed = Subclassed()
         subclassed.compile("sgd", "mse")
+        patched = model_of()
+        patched.compute_loss = lambda **named: 2 * type(patched).compute_loss(patched, **named)
         models = {
             "not compiled with a loss": keras.Sequential([keras.Input((6,)), L.Dense(3)]),
             "a OwnStep is neither Functional nor Sequential": own_step,
             "a Subclassed is neither": subclassed,
+            "the model was given a compute_loss of its own": patched,
             "run eagerly": model_of(run_eagerly=True),
             "optimiser Adafactor": model_of(optimizer="adafactor"),
             "its layers cannot be traced": model_of(L.Layer()),

@@ -90,15 +90,13 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         self.x = draw.normal(size=(40, 4)).astype("float32")
         self.y = (self.x[:, :1] > 0).astype("float32")
 
-    def searched(self, kind, build, project=None, trials=3, executions_per_trial=1, **arguments):
+    def tuner(self, kind, build, project=None, trials=3, **arguments):
         oracle = RandomOracle(keras_tuner.Objective("val_loss", "min"), max_trials=trials, seed=2)
-        tuner = kind(
-            oracle,
-            build,
-            directory=self.folder,
-            project_name=project or kind.__name__,
-            executions_per_trial=executions_per_trial,
-        )
+        where = {"directory": self.folder, "project_name": project or kind.__name__}
+        return kind(oracle, build, **where | arguments)
+
+    def searched(self, kind, build, project=None, trials=3, executions_per_trial=1, **arguments):
+        tuner = self.tuner(kind, build, project, trials, executions_per_trial=executions_per_trial)
         given = {"validation_split": 0.3, "epochs": 2, "batch_size": 8, "shuffle": False}
         data = self.x, [self.y, self.y] if build is of_two_outputs else self.y
         tuner.search(*data, verbose=0, **given | arguments)
@@ -278,6 +276,19 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         tuner = self.searched(Own, BUILDERS["rmse"], trials=2)
         self.assertIn("the tuner has a run_trial of its own", str(tuner.report))
         self.assertAllInSet([r.values["batch_size"] for r in tuner.records.trials], [4, 20])
+
+    def test_methods_that_an_object_was_given_are_asked(self):
+        class Own(keras_tuner.HyperModel):
+            def build(self, hp):
+                return BUILDERS["rmse"](hp)
+
+        own = Own()
+        own.fit = lambda *_, **__: 0.5
+        given = self.tuner(StackedTuner, BUILDERS["rmse"], "given", trials=1)
+        given.run_trial = lambda *_, **__: 0.5
+        for tuner in (self.tuner(StackedTuner, own, "own", trials=1), given):
+            tuner.search(self.x, self.y)
+            self.assertEqual([record.score for record in tuner.records.trials], [0.5])
 
     def test_a_tuner_that_builds_its_own_model_needs_no_hypermodel(self):
         class Own(StackedTuner):
