@@ -5,6 +5,7 @@ import math
 import time
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import keras_tuner
@@ -25,6 +26,14 @@ from tuning.space import own_values
 
 class DiskFault(keras_tuner.errors.FatalError, OSError):
     """Nothing can be written any more, so the search ends; what was written stays readable."""
+
+
+class BestEpoch(NamedTuple):
+    """What an execution of a trial came to."""
+
+    metrics: dict
+    step: int
+    """Number of the epoch, from 0."""
 
 
 class OneByOneTuner(keras_tuner.Tuner):
@@ -193,11 +202,15 @@ class OneByOneTuner(keras_tuner.Tuner):
 
     # A trial's life
 
-    def on_trial_begin(self, trial):
+    def begin(self, trial):
         """Shows the trial, and starts its clock."""
-        super().on_trial_begin(trial)
         self.records.begin(self._row_of(trial), own_values(trial.hyperparameters))
         self._began[trial.trial_id] = time.monotonic()
+
+    def _try_run_and_update_trial(self, trial, *fit_args, **fit_kwargs):
+        if trial.trial_id not in self._began:
+            self.begin(trial)
+        super()._try_run_and_update_trial(trial, *fit_args, **fit_kwargs)
 
     def _override_compile_args(self, model):
         """Has metrics that the tuner was given begin anew: all trials' models share them.
@@ -258,7 +271,7 @@ class OneByOneTuner(keras_tuner.Tuner):
         # A `fit` of the hypermodel's own may have left the callbacks out.
         if isinstance(result, keras.callbacks.History) and execution.curve:
             metrics, place = best_epoch(execution.curve, self.oracle.objective)
-            return metrics, execution.first_epoch + place
+            return BestEpoch(metrics, execution.first_epoch + place)
         return result
 
     def _objection_to(self, trial, execution, epoch, score):
@@ -286,6 +299,9 @@ class OneByOneTuner(keras_tuner.Tuner):
             if files.is_fault_of_the_disk(error):
                 raise DiskFault(str(error)) from error
             raise
+        told = self.oracle.get_trial(trial.trial_id).metrics
+        if results is None and told.exists(objective.name):  # by a `run_trial` of one's own
+            return
         results = results if isinstance(results, list) else [results]
         best = [_best(result, objective) for result in results]
         step = round(np.mean([step for _, step in best]))
@@ -425,9 +441,14 @@ def _shapes_of(x=None, **_):
 
 
 def _best(result, objective):
-    """Metrics and step of one execution's result."""
-    if isinstance(result, tuple):
+    """Metrics and step of one execution's result.
+
+    Raises:
+        keras_tuner.errors.FatalError: It is nothing that keras-tuner takes.
+    """
+    if isinstance(result, BestEpoch):
         return result
+    tuner_utils.validate_trial_results(result, objective, "Tuner.run_trial()")
     if isinstance(result, keras.callbacks.History):
         rows = zip(*result.history.values(), strict=True)
         curve = [dict(zip(result.history, row, strict=True)) for row in rows]

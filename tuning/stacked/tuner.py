@@ -148,10 +148,12 @@ class StackedTuner(OneByOneTuner):
 
     def _next_trial(self, place):
         """The oracle's next trial; None if it has no more by now."""
+        self.pre_create_trial()
         with self.lock:
             trial = self.oracle.create_trial(f"{self.tuner_id}/{place}")
         if trial.status != "RUNNING":
             return None
+        self.begin(trial)
         self.on_trial_begin(trial)
         return trial
 

@@ -103,7 +103,7 @@ class Trainee:
             self._oracle.trials[trial.trial_id] = trial
             for execution, state in states.items():
                 self._tuner._states.to_begin_from(trial, execution).write_bytes(state)
-            self._tuner.on_trial_begin(trial)
+            self._tuner.begin(trial)
             yield trial
 
     def _tell(self, training):

@@ -290,6 +290,50 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
             tuner.search(self.x, self.y)
             self.assertEqual([record.score for record in tuner.records.trials], [0.5])
 
+    @parameterized.parameters(StackedTuner, OneByOneTuner)
+    def test_hooks_of_ones_own_need_not_call_those_of_the_tuner(self, kind):
+        calls = []
+
+        class Own(kind):
+            def pre_create_trial(self):
+                calls.append("pre")
+
+            def on_trial_begin(self, trial):
+                calls.append(trial.trial_id)
+
+        def careless(hp):
+            if hp.values:
+                hp.Float("learning_rate", 1e-4, 1e-3)
+                raise keras_tuner.errors.FailedTrialError("none is liked")
+            return BUILDERS["rmse"](hp)
+
+        tuner = self.searched(Own, careless, trials=2)
+        self.assertEqual([record.status for record in tuner.records.trials], ["FAILED"] * 2)
+        self.assertEqual(calls[:4], ["pre", "0", "pre", "1"])
+
+    def test_what_a_run_trial_returns_is_taken_as_by_keras_tuner(self):
+        class Own(StackedTuner):
+            def run_trial(self, trial, *_, **__):
+                return returned(self, trial)
+
+        def searched(project):
+            tuner = self.tuner(Own, BUILDERS["rmse"], project, trials=1)
+            tuner.search(self.x, self.y)
+            return tuner.records.trials[0].score
+
+        def returned(tuner, trial):
+            tuner.oracle.update_trial(trial.trial_id, {"val_loss": 0.5})
+
+        self.assertEqual(searched("told"), 0.5)
+        wrong = {None: "Did you forget", "text": "to be one of float", (1.0, 2): "one of float"}
+        for number, (value, said) in enumerate(wrong.items()):
+            returned = lambda *_: value  # noqa: B023, E731
+            with self.assertRaisesRegex(TypeError, said):
+                searched(str(number))
+        returned = lambda *_: {"loss": 0.5}  # noqa: E731
+        with self.assertRaisesRegex(ValueError, "the specified objective, val_loss"):
+            searched("other")
+
     def test_a_tuner_that_builds_its_own_model_needs_no_hypermodel(self):
         class Own(StackedTuner):
             def run_trial(self, trial, x, y, **_):
