@@ -107,7 +107,9 @@ def _as_data(validation):
         return Stream(validation)
     if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
         raise NotStackable("search was given validation_data that are no arrays and no data set")
-    return Data(*(_arrays("validation_data", array) for array in validation if array is not None))
+    x, y, *weights = validation
+    given = x, y, *(array for array in weights if array is not None)
+    return Data(*(_arrays("validation_data", array) for array in given))
 
 
 def _split(given):

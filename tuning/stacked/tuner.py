@@ -14,6 +14,7 @@ import keras_tuner
 import numpy as np
 import tensorflow as tf
 from keras.src.utils import naming
+from keras_tuner.src.engine.tuner import maybe_compute_model_size
 
 from tuning import files, training_state
 from tuning.garbage import uncollected
@@ -113,10 +114,11 @@ class StackedTuner(OneByOneTuner):
         """Takes what `train` is to train with; the arguments are those of `fit`."""
         self._fit, self.callbacks_objection = (fit_args, fit_kwargs), None
         self._work, self._refusal = None, self._objection()
-        try:
-            self._work = given.read(fit_args, fit_kwargs)
-        except NotStackable as reason:
-            self._refusal = self._refusal or str(reason)
+        if not self._refusal:  # else what it was given need not be data
+            try:
+                self._work = given.read(fit_args, fit_kwargs)
+            except NotStackable as reason:
+                self._refusal = str(reason)
         work = self._work
         self._grouping = Grouping(work.training, work.validation) if work else None
 
@@ -303,10 +305,9 @@ class StackedTuner(OneByOneTuner):
             raise keras_tuner.errors.FatalTypeError(
                 f"build must return a keras.Model. Received: {model!r}."
             )
-        if self.max_model_size and model.built and model.count_params() > self.max_model_size:
-            raise keras_tuner.errors.FailedTrialError(
-                f"Oversized model: {model.count_params()} parameters."
-            )
+        size = maybe_compute_model_size(model)
+        if self.max_model_size and size > self.max_model_size:
+            raise keras_tuner.errors.FailedTrialError(f"Oversized model: {size} parameters.")
         return model
 
     def _end_if_done(self, trial, built, left, training=None):

@@ -314,25 +314,58 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
     def test_what_a_run_trial_returns_is_taken_as_by_keras_tuner(self):
         class Own(StackedTuner):
             def run_trial(self, trial, *_, **__):
-                return returned(self, trial)
+                if returned == "told":
+                    self.oracle.update_trial(trial.trial_id, {"val_loss": 0.5})
+                    return None
+                return returned
 
-        def searched(project):
-            tuner = self.tuner(Own, BUILDERS["rmse"], project, trials=1)
+        def searched():
+            tuner = self.tuner(Own, BUILDERS["rmse"], "search", trials=1, overwrite=True)
             tuner.search(self.x, self.y)
             return tuner.records.trials[0].score
 
-        def returned(tuner, trial):
-            tuner.oracle.update_trial(trial.trial_id, {"val_loss": 0.5})
+        returned = "told"
+        self.assertEqual(searched(), 0.5)
+        for returned, said in (  # noqa: B007  read by `run_trial`
+            (None, "Did you forget to return the metrics"),
+            ("text", "to be one of float, dict"),
+            ((1.0, 2), "to be one of float, dict"),
+            ({"loss": 0.5}, "the specified objective, val_loss"),
+        ):
+            with self.assertRaisesRegex(keras_tuner.errors.FatalError, said):
+                searched()
 
-        self.assertEqual(searched("told"), 0.5)
-        wrong = {None: "Did you forget", "text": "to be one of float", (1.0, 2): "one of float"}
-        for number, (value, said) in enumerate(wrong.items()):
-            returned = lambda *_: value  # noqa: B023, E731
-            with self.assertRaisesRegex(TypeError, said):
-                searched(str(number))
-        returned = lambda *_: {"loss": 0.5}  # noqa: E731
-        with self.assertRaisesRegex(ValueError, "the specified objective, val_loss"):
-            searched("other")
+    def test_what_a_run_trial_of_ones_own_is_given_need_not_be_data(self):
+        class Own(StackedTuner):
+            def run_trial(self, trial, training, validation):  # noqa: ARG002
+                return len(training) / len(validation)
+
+        tuner = self.tuner(Own, BUILDERS["rmse"], trials=1)
+        tuner.search(self.x, self.x[:20])
+        self.assertEqual(tuner.records.trials[0].score, 2.0)
+
+    def test_validation_data_without_labels_are_left_to_fit(self):
+        class Own(keras.Sequential):
+            def compute_loss(self, x, y, y_pred, *_, **__):  # noqa: ARG002
+                return keras.ops.mean((y_pred - keras.ops.sum(x, -1, keepdims=True)) ** 2)
+
+        def build(hp):
+            model = Own([keras.Input((4,)), L.Dense(1)])
+            model.compile(keras.optimizers.SGD(hp.Float("learning_rate", 1e-4, 1e-3)), "mse")
+            return model
+
+        tuner = self.searched(StackedTuner, build, trials=1, validation_data=(self.x, None))
+        self.assertEqual([record.status for record in tuner.records.trials], ["COMPLETED"])
+        self.assertIn("search was given validation_data that is no array", str(tuner.report))
+
+    def test_the_size_of_a_model_is_that_of_its_trainable_weights(self):
+        def build(hp):
+            return compiled(hp, L.BatchNormalization(), L.Dense(4))  # 8 + 20 + 5, and 8 averages
+
+        for size, status in ((33, "COMPLETED"), (32, "FAILED")):
+            tuner = self.tuner(StackedTuner, build, trials=1, max_model_size=size, overwrite=True)
+            tuner.search(self.x, self.y, validation_split=0.3, verbose=0)
+            self.assertEqual([record.status for record in tuner.records.trials], [status])
 
     def test_a_tuner_that_builds_its_own_model_needs_no_hypermodel(self):
         class Own(StackedTuner):
