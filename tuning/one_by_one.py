@@ -1,5 +1,7 @@
 """Trials one after another, each by Keras's own `fit`: keras-tuner's loop, and nothing is lost."""
 
+import contextlib
+import copy
 import json
 import math
 import time
@@ -89,7 +91,7 @@ class OneByOneTuner(keras_tuner.Tuner):
         if pruning:
             pruning.direction = oracle.objective.direction
         self._name, self._priorities = name, priorities or {}
-        self._began, self._best, self._shapes = {}, {}, None
+        self._began, self._best, self._shapes, self._saved_state = {}, {}, None, None
         super().__init__(oracle, hypermodel, **arguments)
         folder = Path(records_in or self.project_dir)
         rows = TrialRows(folder / "tensorboard", self._search_name, constants or {})
@@ -115,17 +117,22 @@ class OneByOneTuner(keras_tuner.Tuner):
 
     def reload(self):
         """Takes the search up where its files say it was."""
-        if not hasattr(self, "records"):  # keras-tuner calls it while it makes the tuner
+        if hasattr(self, "records"):
+            self.oracle.reload()
+            self._take_up()
+        else:  # keras-tuner calls it while it makes the tuner
             self._populate_initial_space()
-            return
-        self.oracle.reload()
-        self._take_up()
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            self._saved_state = json.loads(Path(self._get_tuner_fname()).read_text())
+            self.set_state(copy.deepcopy(self._saved_state))
 
     def save(self):
-        """Lets the oracle save its state; keras-tuner's mark of a search is written once."""
+        """Lets the oracle save its state, and writes that of a subclass where it has changed."""
         self.oracle.save()
-        if not Path(self._get_tuner_fname()).exists():
-            files.write_atomically(self._get_tuner_fname(), "{}")
+        state = self.get_state()
+        if state != self._saved_state:
+            files.write_atomically(self._get_tuner_fname(), json.dumps(state))
+            self._saved_state = copy.deepcopy(state)
 
     def search(self, *fit_args, **fit_kwargs):
         """Searches, or goes on searching; the arguments are those of `fit`.

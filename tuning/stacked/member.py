@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import numbers
 
 import keras
 import keras_tuner
@@ -146,6 +147,8 @@ class Member:
     @property
     def objection(self):
         """Why it cannot train in a stack, whatever its model is; None if it can."""
+        if not isinstance(self.batch_size, numbers.Integral) or self.batch_size < 1:
+            return f"batch_size is {self.batch_size!r}"
         setters = [each for each in self.callbacks if isinstance(each, RATE_SETTERS)]
         if setters and self.first_rate is None:
             return f"{type(setters[0]).__name__} cannot set a learning rate that is a schedule"

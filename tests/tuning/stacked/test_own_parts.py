@@ -254,6 +254,16 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         again.search(*given, validation_split=0.3, epochs=2, shuffle=False, verbose=0)
         self.assert_same(again, alone)
 
+    @parameterized.parameters((0.5, "FAILED"), (0, "COMPLETED"))
+    def test_a_batch_size_that_is_none_is_left_to_fit(self, size, status):
+        def build(hp):
+            hp.Choice("batch_size", [size])
+            return compiled(hp, L.Dense(5))
+
+        tuner = self.searched(StackedTuner, build, trials=1)
+        self.assertEqual([record.status for record in tuner.records.trials], [status])
+        self.assertIn(f"batch_size is {size}: 1", str(tuner.report))
+
     @parameterized.named_parameters(
         ("metric", Tracking, "its layer Tracking keeps metrics of its own"),
         (
@@ -334,6 +344,26 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         ):
             with self.assertRaisesRegex(keras_tuner.errors.FatalError, said):
                 searched()
+
+    def test_the_state_of_a_tuner_of_ones_own_is_kept(self):
+        class Counting(StackedTuner):
+            ended = 0
+
+            def on_trial_end(self, trial):
+                self.ended += 1
+                super().on_trial_end(trial)
+
+            def run_trial(self, *_, **__):
+                return 0.5
+
+            def get_state(self):
+                return {"ended": self.ended}
+
+            def set_state(self, state):
+                self.ended = state["ended"]
+
+        self.tuner(Counting, BUILDERS["rmse"], trials=2).search(self.x, self.y)
+        self.assertEqual(self.tuner(Counting, BUILDERS["rmse"], trials=2).ended, 2)
 
     def test_what_a_run_trial_of_ones_own_is_given_need_not_be_data(self):
         class Own(StackedTuner):
