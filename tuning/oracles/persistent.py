@@ -104,7 +104,7 @@ class Persistent:
         for folder in sorted(Path(self._project_dir).glob("trial_*"), key=_number_of):
             try:
                 state = json.loads((folder / "trial.json").read_text())
-                Trial.from_state(state)
+                _trial(state, has_ended=True)
                 without_number = {"began": len(saved) + 0.25, "seed": self.seed}
                 saved[state["trial_id"]] = without_number | state  # keras-tuner writes no number
             except (ValueError, KeyError, TypeError, AttributeError, FileNotFoundError):
@@ -158,7 +158,7 @@ class Persistent:
 
 def _trial(saved, has_ended):
     """The trial of a file: as it ended, or as it began."""
-    trial = Trial.from_state(saved)
+    trial = Trial.from_state(copy.deepcopy(saved))  # of a condition it makes an object in place
     trial.seconds = saved.get("seconds")
     if not has_ended:
         trial.status, trial.score, trial.message = "RUNNING", None, None

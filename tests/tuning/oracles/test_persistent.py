@@ -21,7 +21,7 @@ from tests.tuning.oracles.searching import (
     run,
     values_of,
 )
-from tests.tuning.spaces import classifier
+from tests.tuning.spaces import classifier, foreign
 from tuning import own_values
 from tuning.oracles import persistent
 
@@ -57,6 +57,16 @@ class PersistentTest(tf.test.TestCase, parameterized.TestCase):
     def make(self, name, folder=None, **arguments):
         arguments = {"saves": True, "seed": 5} | arguments
         return make(name, classifier(), folder or self.folder.new(), **arguments)
+
+    def test_a_search_of_a_space_with_conditions_goes_on(self):
+        folder = self.folder.new()
+        oracle = make("random", foreign(), folder, saves=True, seed=5)
+        for _ in range(4):
+            (trial,), _ = hand_out(oracle, 1)
+            end(oracle, trial, 0.5)
+        again = make("random", foreign(), folder, saves=True, seed=5)
+        again.reload()
+        self.assertEqual(values_of(again), values_of(oracle))
 
     def reopened(self, name, oracle, damage=None, file="oracle.json", **arguments):
         """The search as another process finds it, after a file of it was damaged."""
