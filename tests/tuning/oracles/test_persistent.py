@@ -58,6 +58,15 @@ class PersistentTest(tf.test.TestCase, parameterized.TestCase):
         arguments = {"saves": True, "seed": 5} | arguments
         return make(name, classifier(), folder or self.folder.new(), **arguments)
 
+    def reopened(self, name, oracle, damage=None, file="oracle.json", **arguments):
+        """The search as another process finds it, after a file of it was damaged."""
+        folder = self.folder.copy(oracle._directory)
+        if damage:
+            damage(Path(folder) / "search" / file)
+        copy = self.make(name, folder, **{"seed": 1} | arguments)
+        copy.reload()
+        return copy
+
     def test_a_search_of_a_space_with_conditions_goes_on(self):
         folder = self.folder.new()
         oracle = make("random", foreign(), folder, saves=True, seed=5)
@@ -67,15 +76,6 @@ class PersistentTest(tf.test.TestCase, parameterized.TestCase):
         again = make("random", foreign(), folder, saves=True, seed=5)
         again.reload()
         self.assertEqual(values_of(again), values_of(oracle))
-
-    def reopened(self, name, oracle, damage=None, file="oracle.json", **arguments):
-        """The search as another process finds it, after a file of it was damaged."""
-        folder = self.folder.copy(oracle._directory)
-        if damage:
-            damage(Path(folder) / "search" / file)
-        copy = self.make(name, folder, **{"seed": 1} | arguments)
-        copy.reload()
-        return copy
 
     @parameterized.product(name=NAMES, damage=tuple(DAMAGES), ended=(0, 1, 9))
     def test_a_state_that_cannot_be_read_is_rebuilt_from_the_trials(self, name, damage, ended):
