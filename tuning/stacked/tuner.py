@@ -305,8 +305,8 @@ class StackedTuner(OneByOneTuner):
             raise keras_tuner.errors.FatalTypeError(
                 f"build must return a keras.Model. Received: {model!r}."
             )
-        size = maybe_compute_model_size(model)
-        if self.max_model_size and size > self.max_model_size:
+        most = self.max_model_size
+        if most and (size := maybe_compute_model_size(model)) > most:
             raise keras_tuner.errors.FailedTrialError(f"Oversized model: {size} parameters.")
         return model
 
