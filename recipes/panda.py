@@ -41,7 +41,7 @@ from tuning.dashboard import EventFile
 from tuning.panda import Babysitter, Damaged, OtherCourse, Rules, journal, picture
 from tuning.panda.knobs import as_text
 from tuning.panda.knobs_file import NAME
-from tuning.pictures import pixels, save
+from tuning.pictures import save
 
 BADLY = ClassifierSettings(learning_rate=3.0, sgd_momentum=0.99, use_batch_norm=False)
 OWN = ("epochs", "seed", "dropout", "weight_decay", "auto", "find_learning_rate", "fork")
@@ -217,9 +217,7 @@ def flag_of(path):
 
 def draw(outcome, directory, events):
     """Writes `figure.png`, and the same picture into TensorBoard."""
-    page = picture.figure(outcome)
-    save(page, directory.path / "figure.png")
-    events.image("course", pixels(page))
+    events.image("course", save(picture.figure(outcome), directory.path / "figure.png"))
 
 
 def report(settings, data, outcome, evaluation, directory):

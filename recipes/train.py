@@ -33,7 +33,7 @@ from recipes.ingredients.evaluation import evaluate
 from recipes.ingredients.progress import EpochProgress
 from recipes.ingredients.run_directory import RUNS, RunSettings, open_run
 from tuning.dashboard import EventFile
-from tuning.pictures import save
+from tuning.pictures import part_of, save
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,14 +149,12 @@ def fit(model, data, features, settings, directory, events):
 
 
 def draw(rows, evaluation, data, directory, events):
-    """Writes `figure.png`, and the same pictures into TensorBoard."""
+    """Writes `figure.png`, and the parts of it that belong there into TensorBoard."""
     images = data.test.x if isinstance(data.test.x, np.ndarray) and data.test.x.ndim > 2 else None
-    page = figures.training_figure(rows, evaluation, data.class_names, images)
-    save(page, directory.path / "figure.png")
-    events.image("confusion_matrix", figures.confusion_figure(evaluation, data.class_names))
-    if images is not None:
-        mistakes = figures.mistakes_figure(evaluation, data.class_names, images)
-        events.image("worst_mistakes", mistakes)
+    page, parts = figures.training_figure(rows, evaluation, data.class_names, images)
+    drawn = save(page, directory.path / "figure.png")
+    for name, part in parts.items():
+        events.image(name, part_of(drawn, part))
 
 
 def report(settings, data, model, rows, evaluation, directory):

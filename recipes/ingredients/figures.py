@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from tuning.pictures import pixels, plain_numbers
+from tuning.pictures import plain_numbers
 
 MOST_NUMBERED_CLASSES = 20
 MISTAKES = 12
@@ -19,7 +19,8 @@ def training_figure(rows, evaluation, class_names, images):
         images: `(examples, height, width[, channels])` of the test part, or None.
 
     Returns:
-        A `matplotlib.figure.Figure`.
+        A `matplotlib.figure.Figure`, and its parts by the names that TensorBoard shows them under:
+        `{"confusion_matrix": Axes}`, and `worst_mistakes` if there are images of any.
     """
     mistakes = len(evaluation.worst_mistakes(MISTAKES)) if images is not None else 0
     height = 4.6 if not mistakes else 7 if mistakes <= MISTAKES // 2 else 9
@@ -30,23 +31,11 @@ def training_figure(rows, evaluation, class_names, images):
     draw_curves(loss, rows, "loss", "cross-entropy [nats]")
     draw_curves(accuracy, rows, "accuracy", "accuracy")
     draw_confusion(confusion, evaluation, class_names)
+    shown = {"confusion_matrix": confusion}
     if mistakes:
         draw_mistakes(parts[1], evaluation, class_names, images)
-    return figure
-
-
-def confusion_figure(evaluation, class_names):
-    """Draws the confusion matrix alone: `(height, width, 4)`, uint8."""
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    draw_confusion(figure.subplots(), evaluation, class_names)
-    return pixels(figure)
-
-
-def mistakes_figure(evaluation, class_names, images):
-    """Draws the worst mistakes alone: `(height, width, 4)`, uint8."""
-    figure = Figure(figsize=(12, 5), layout="constrained")
-    draw_mistakes(figure, evaluation, class_names, images)
-    return pixels(figure)
+        shown["worst_mistakes"] = parts[1]
+    return figure, shown
 
 
 def draw_curves(axes, rows, name, label):
@@ -88,9 +77,7 @@ def draw_confusion(axes, evaluation, class_names):
 def draw_mistakes(figure, evaluation, class_names, images):
     """Draws the wrongly classified images whose true class seemed least probable."""
     worst = evaluation.worst_mistakes(MISTAKES)
-    figure.suptitle("Worst mistakes on the test part" if worst else "No mistakes on the test part")
-    if not worst:
-        return
+    figure.suptitle("Worst mistakes on the test part")
     panels = np.ravel(figure.subplots(2 if len(worst) > MISTAKES // 2 else 1, MISTAKES // 2))
     for panel in panels:
         panel.axis("off")

@@ -12,7 +12,7 @@ from recipes.ingredients.claims.report import markdown, table, title_of
 from recipes.ingredients.command_line import console
 from recipes.ingredients.run_directory import open_run
 from tuning.dashboard import EventFile
-from tuning.pictures import pixels, save
+from tuning.pictures import save
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +56,8 @@ def conduct(file, settings, measure, judge, draw):
 
 def show(path, name, rows, figure):
     """Draws a claim's picture: `figure.png`, and TensorBoard's, with the table beside it."""
-    save(figure, path / "figure.png")
+    drawn = save(figure, path / "figure.png")
     events = EventFile(path / "tensorboard")
     tag = f"claims/{rows[0]['claim']} {name.replace('_', ' ')}"
-    events.image(tag, pixels(figure))
+    events.image(tag, drawn)
     events.text(f"{tag}: table", markdown(rows))  # else the page shows one of the two
