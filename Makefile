@@ -75,7 +75,10 @@ bench: $(VENV)/installed-dev  ## measure the project beside its peers; ARGS="boo
 stress: $(VENV)/installed-dev  ## repeat every fault a search must survive; ARGS="--trials 400" for a smaller run
 	$(BIN)/python -m tests.stress $(ARGS)
 
-test: $(VENV)/installed-dev  ## run the tests
+test: $(VENV)/installed-dev  ## run the tests, but for the longest
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal -m "not long" $(ARGS)
+
+test-all: $(VENV)/installed-dev  ## run all tests
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 lint: $(VENV)/installed-dev  ## check style and formatting
@@ -90,4 +93,4 @@ clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install train search caviar panda predict analysis claims tensorboard pictures bench stress test lint format clean
+.PHONY: help install train search caviar panda predict analysis claims tensorboard pictures bench stress test test-all lint format clean

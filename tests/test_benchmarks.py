@@ -1,5 +1,3 @@
-import recipes  # noqa: F401, I001  settles how Keras runs
-
 import contextlib
 import copy
 import io
@@ -11,11 +9,13 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
+import recipes  # noqa: F401  settles how Keras runs
 from benchmarks.stacked import limit, one_after_another, padded, phases, sections
-from benchmarks.stacked.measured import JAX, KERAS_TUNER, OURS, ONE_BY_ONE, FIT
+from benchmarks.stacked.measured import FIT, JAX, KERAS_TUNER, ONE_BY_ONE, OURS
 from benchmarks.stacked.processes import new_process
 from benchmarks.stacked.settings import Settings
 from benchmarks.stacked.watch import Reached, Watch
@@ -91,6 +91,7 @@ class RivalsTest(tf.test.TestCase, parameterized.TestCase):
             lambda *nests: run(*tf.nest.map_structure(tf.constant, nests))
         )
 
+    @pytest.mark.long
     def test_what_is_written_in_jax_trains_as_keras_does(self):
         with new_process() as process:
             self.assert_trains_as_keras_does(lambda *nests: process.submit(in_jax, *nests).result())

@@ -61,8 +61,8 @@ class WatchedTuner(StackedTuner):
         self._watch = watch
         super().__init__(*arguments, **named)
 
-    def after_epoch(self, training, members):
+    def after_epoch(self, training):
         """Looks at the best score so far of a stack."""
-        super().after_epoch(training, members)
+        super().after_epoch(training)
         scores = [member.score for member in training.members if member.score == member.score]
         self._watch.look(max(scores, default=0.0))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl import flags as absl_flags
 from absl.testing import parameterized
@@ -179,6 +180,7 @@ class PandaTest(tf.test.TestCase, parameterized.TestCase):
         texts = [e.tensor_proto.string_val[0].decode() for e in events.Tensors("journal")]
         self.assertIn(turned.sentence(), texts)
 
+    @pytest.mark.long
     def test_a_run_killed_twice_ends_as_an_undisturbed_one(self):
         flags = ["--epochs", "20", "--auto", "--learning-rate", "3", "--sgd-momentum", "0.99"]
         for days in (2, 6):

@@ -13,6 +13,7 @@ from unittest import mock
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl import flags as absl_flags
 from absl.testing import parameterized
@@ -105,6 +106,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
         end = hparams_of(read_back(self.folder / "run/tensorboard"))[SESSION_END_INFO_TAG]
         self.assertEqual(end.session_end_info.status, api_pb2.STATUS_SUCCESS)
 
+    @pytest.mark.long
     def test_the_default_run_reaches_its_accuracy_over_three_seeds(self):
         accuracies = [
             train.main(
@@ -244,6 +246,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(first, again)
         self.assertEqual((first.run_directory / "model.keras").stat().st_mtime_ns, trained)
 
+    @pytest.mark.long
     def test_a_run_killed_twice_ends_with_the_weights_of_an_undisturbed_one(self):
         flags = ["--epochs", "40", "--patience", "30", "--learning-rate-decay", "0.01"]
         killed = self.folder / "killed"

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 
 from recipes import search
@@ -12,6 +13,8 @@ from recipes.ingredients.data import DataSettings
 from recipes.ingredients.run_directory import RunSettings
 from recipes.ingredients.space import SpaceSettings
 from recipes.ingredients.workers import WorkerSettings
+
+pytestmark = pytest.mark.long
 
 
 def rows_of(path):

@@ -1,9 +1,11 @@
+import pytest
 import tensorflow as tf
 
 from recipes.claims.coarse_to_fine import Settings, judge, measure
 from tests.recipes.claims.verdicts import reds, verdicts
 from tuning.oracles import CoarseToFineOracle, RandomOracle
 
+pytestmark = pytest.mark.long
 SMALL = Settings(shape=(9, 3, 1, 1), epochs=1, budgets=(12,), seeds=30)
 
 

@@ -1,9 +1,11 @@
+import pytest
 import tensorflow as tf
 
 from recipes.claims.covariate_shift import Settings, judge, measure
 from recipes.ingredients.claims import RaceSettings
 from tests.recipes.claims.verdicts import reds, verdicts
 
+pytestmark = pytest.mark.long
 SMALL = Settings(training=RaceSettings(looks=20, every=20, seeds=5), hidden_units=30, rates=5)
 
 

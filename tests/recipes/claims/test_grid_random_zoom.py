@@ -1,9 +1,11 @@
+import pytest
 import tensorflow as tf
 
 from recipes.claims.grid_random_zoom import STRATEGIES, Settings, judge, measure
 from tests.recipes.claims.verdicts import reds, verdicts
 from tuning.oracles import GridOracle, RandomOracle
 
+pytestmark = pytest.mark.long
 SMALL = Settings(rates=18, epsilons=1, epochs=1, hidden_units=16, levels=(3,), seeds=40)
 
 

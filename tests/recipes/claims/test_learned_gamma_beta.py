@@ -1,4 +1,5 @@
 import keras
+import pytest
 import tensorflow as tf
 
 from layers import BatchNorm
@@ -6,6 +7,7 @@ from recipes.claims.learned_gamma_beta import OPTIMIZERS, Settings, judge, measu
 from recipes.ingredients.claims import RaceSettings
 from tests.recipes.claims.verdicts import reds, verdicts
 
+pytestmark = pytest.mark.long
 SMALL = Settings(training=RaceSettings(looks=15, every=20, seeds=3), hidden_units=32)
 ONE = {"adam": OPTIMIZERS["adam"]}
 

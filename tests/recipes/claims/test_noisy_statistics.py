@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from recipes.claims.noisy_statistics import (
@@ -13,6 +14,7 @@ from recipes.claims.noisy_statistics import (
 from recipes.ingredients.claims import flat_examples
 from tests.recipes.claims.verdicts import reds, verdicts
 
+pytestmark = pytest.mark.long
 SMALL = Settings(hidden_units=20, draws=400, looks=2, every=40, seeds=3)
 
 

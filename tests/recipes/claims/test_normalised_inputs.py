@@ -1,3 +1,4 @@
+import pytest
 import tensorflow as tf
 
 from recipes.claims.normalised_inputs import (
@@ -12,6 +13,7 @@ from recipes.claims.normalised_inputs import (
 from recipes.ingredients.claims import RaceSettings, raw_examples
 from tests.recipes.claims.verdicts import reds, verdicts
 
+pytestmark = pytest.mark.long
 SMALL = Settings(
     training=RaceSettings(looks=10, every=20, seeds=3),
     optimizers=("momentum",),

@@ -1,9 +1,11 @@
+import pytest
 import tensorflow as tf
 
 from layers import BatchNorm
 from recipes.claims.one_example_alone import Settings, judge, measure
 from tests.recipes.claims.verdicts import reds, verdicts
 
+pytestmark = pytest.mark.long
 SMALL = Settings(hidden_units=16, looks=2, every=40, seeds=3)
 
 

@@ -1,9 +1,11 @@
+import pytest
 import tensorflow as tf
 
 from recipes.claims.random_shifts import Settings, ShiftedBatchNorm, judge, measure
 from recipes.ingredients.claims import RaceSettings
 from tests.recipes.claims.verdicts import reds, verdicts
 
+pytestmark = pytest.mark.long
 SMALL = Settings(training=RaceSettings(looks=20, every=20, seeds=3), hidden_units=30, rates=3)
 
 

@@ -1,9 +1,11 @@
+import pytest
 import tensorflow as tf
 
 from recipes.claims.right_scale import Settings, judge, measure
 from tests.recipes.claims.verdicts import reds
 from tuning import Logarithmic, LogarithmicComplement
 
+pytestmark = pytest.mark.long
 SMALL = Settings(seeds=12, epochs=2, hidden_units=16)
 
 

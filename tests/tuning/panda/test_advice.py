@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -68,6 +69,7 @@ class SymptomTest(tf.test.TestCase, parameterized.TestCase):
         self.assertGreaterEqual(np.mean([bool(hit) for hit in hits]), share, msg=numbers)
         return [hit for hit in hits if hit]
 
+    @pytest.mark.long
     def test_hardly_any_healthy_run_gets_a_false_alarm(self):
         """An alarm counts if it is given at any epoch of a run, whatever the curve did there.
 

@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 
 from tests.tuning.search_files import rows_of
@@ -42,6 +43,7 @@ class DriverTest(tf.test.TestCase):
         self.driver.end()
         self.assert_goes_on_to_the_undisturbed_end()
 
+    @pytest.mark.long
     def test_sigterm_leaves_nothing_but_a_search_that_goes_on(self):
         self.start()
         self.driver.terminate()
@@ -49,6 +51,7 @@ class DriverTest(tf.test.TestCase):
         self.assertEqual(code, 128 + signal.SIGTERM, complaint)
         self.assert_goes_on_to_the_undisturbed_end()
 
+    @pytest.mark.long
     def test_ctrl_c_leaves_nothing_but_a_search_that_goes_on(self):
         self.start()
         self.driver.interrupt()
@@ -56,6 +59,7 @@ class DriverTest(tf.test.TestCase):
         self.assertEqual(code, -signal.SIGINT, complaint)
         self.assert_goes_on_to_the_undisturbed_end()
 
+    @pytest.mark.long
     def test_a_full_disk_ends_a_search_that_goes_on_when_there_is_room_again(self):
         self.start()
         self.driver.fill_disk()

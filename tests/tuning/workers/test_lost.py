@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 
+import pytest
 import tensorflow as tf
 
 from tests.tuning.search_files import rows_of
@@ -50,17 +51,20 @@ class LostTest(searches.WithWorkers):
         self.assertLen(killed, 1)
         self.assertGreaterEqual(len(searches.processes_of(self.folder)), 2)
 
+    @pytest.mark.long
     def test_a_search_goes_on_when_all_workers_are_killed(self):
         tuner, killed = self.killing(2)
         self.assert_as_undisturbed(searches.search(tuner))
         self.assertNotEmpty(searches.processes_of(self.folder) - {*killed})
 
+    @pytest.mark.long
     def test_a_worker_that_hangs_is_ended_and_its_trials_are_trained_again(self):
         hypermodel = searches.Sleepy(self.folder)
         tuner = searches.tuner_in(self.folder, hypermodel=hypermodel, stack_seconds=15)
         self.assert_as_undisturbed(searches.search(tuner))
         self.assertFalse(hypermodel.is_first())
 
+    @pytest.mark.long
     def test_a_trial_that_kills_every_worker_fails_with_the_reason_and_no_other_does(self):
         oracle = RandomOracle(searches.OBJECTIVE, max_trials=2, seed=1)
         hypermodel = searches.Deadly(self.folder)
@@ -72,6 +76,7 @@ class LostTest(searches.WithWorkers):
         self.assertEqual(failed, deadly)
         self.assertIn("its worker died", failed.reason)
 
+    @pytest.mark.long
     def test_a_stack_that_runs_out_of_memory_is_tried_again_smaller_in_a_new_process(self):
         hypermodel = searches.Hungry(self.folder)
         oracle = RandomOracle(searches.OBJECTIVE, max_trials=16, seed=1)

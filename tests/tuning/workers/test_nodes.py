@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 
 from tests.tuning.search_files import rows_of
 from tests.tuning.workers.nodes import Nodes
 
+pytestmark = pytest.mark.long
 TRIALS = 24
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import keras_tuner
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -93,6 +94,7 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
             self.assertAllClose(one.get_weights(), other.get_weights(), rtol=1e-3, atol=1e-5)
         self.assertLen(list(self.folder.glob("search/trial_*/checkpoint*")), 2)
 
+    @pytest.mark.long
     def test_a_promoted_trial_goes_on_from_its_state_in_whatever_worker(self):
         def hyperband():
             return HyperbandOracle(OBJECTIVE, max_epochs=9, factor=3, max_trials=13, seed=0)
@@ -116,6 +118,7 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         self.assertAllClose(losses, undisturbed, rtol=1e-4)
         self.assertEmpty(list(self.folder.glob("search/trial_*/state-*.npz")))
 
+    @pytest.mark.long
     def test_an_oracle_that_learns_keeps_its_budget(self):
         oracle = CoarseToFineOracle(OBJECTIVE, max_trials=12, seed=1)
         tuner = searches.search(searches.tuner_in(self.folder, oracle=oracle))
