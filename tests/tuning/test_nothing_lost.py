@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import keras_tuner
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -81,6 +82,7 @@ class NothingLostTest(tf.test.TestCase, parameterized.TestCase):
             if execution == 1:  # what the second one draws depends on where the first stopped
                 self.assertAllClose(losses, history.history["loss"], rtol=1e-5)
 
+    @pytest.mark.long
     def test_keras_tuner_alone_loses_the_optimisers_state_of_a_promoted_trial(self):
         begun_with = []
 

@@ -1,9 +1,11 @@
 import keras
+import pytest
 import tensorflow as tf
 
 from recipes.claims.cancelled_bias import Settings, judge, measure
 from tests.recipes.claims.verdicts import reds, verdicts
 
+pytestmark = pytest.mark.long
 SMALL = Settings(hidden_units=16, looks=4, seeds=2)
 
 

@@ -1,4 +1,5 @@
 import keras
+import pytest
 import tensorflow as tf
 
 from layers import BatchNorm
@@ -6,6 +7,7 @@ from recipes.claims.linear_middle import Settings, fixed, judge, measure
 from recipes.ingredients.errors import BadInput
 from tests.recipes.claims.verdicts import reds, verdicts
 
+pytestmark = pytest.mark.long
 SMALL = Settings(hidden_units=20, steps=200, seeds=3)
 
 
