@@ -1,3 +1,5 @@
+import recipes  # noqa: F401, I001  settles how Keras runs
+
 import contextlib
 import copy
 import io
@@ -13,9 +15,8 @@ import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
-import recipes  # noqa: F401  settles how Keras runs
 from benchmarks.stacked import limit, one_after_another, padded, phases, sections
-from benchmarks.stacked.measured import FIT, JAX, KERAS_TUNER, ONE_BY_ONE, OURS
+from benchmarks.stacked.measured import JAX, KERAS_TUNER, OURS, ONE_BY_ONE, FIT
 from benchmarks.stacked.processes import new_process
 from benchmarks.stacked.settings import Settings
 from benchmarks.stacked.watch import Reached, Watch

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import parameterized
@@ -117,7 +116,6 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         summary = json.loads((self.folder / "run/summary.json").read_text())
         self.assertEqual(sum(summary["trials"].values()), 6)
 
-    @pytest.mark.long
     def test_the_winner_is_that_of_the_trials_that_are_there(self):
         def winner(**changes):
             search.main(self.settings(**few | changes))

@@ -340,9 +340,9 @@ class StackedTuner(OneByOneTuner):
             self._unbuilt.append(trial)
             return
         several = self.executions_per_trial > 1
-        best = [member.result(self.oracle.objective) for member in members]
-        step = round(np.mean([number for _, number in best]))
-        results, curve = [(metrics, step) for metrics, _ in best], []
+        epochs = [member.result(self.oracle.objective) for member in members]
+        step = round(np.mean([number for _, number in epochs]))
+        results, curve = [(metrics, step) for metrics, _ in epochs], []
         for member in members:
             number = {"execution": member.execution} if several else {}
             for epoch, metrics in enumerate(member.curve, member.first_epoch + 1):

@@ -118,7 +118,6 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         self.assertAllClose(losses, undisturbed, rtol=1e-4)
         self.assertEmpty(list(self.folder.glob("search/trial_*/state-*.npz")))
 
-    @pytest.mark.long
     def test_an_oracle_that_learns_keeps_its_budget(self):
         oracle = CoarseToFineOracle(OBJECTIVE, max_trials=12, seed=1)
         tuner = searches.search(searches.tuner_in(self.folder, oracle=oracle))
