@@ -1,6 +1,7 @@
 """Settles the environment of every test before TensorFlow is imported."""
 
 import os
+import re
 import tempfile
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # equalities are asserted to float32's last digits
@@ -47,6 +48,18 @@ def pytest_collection_finish():
     freeze_for_good()
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m "not long"` looks at the marks
 def pytest_collection_modifyitems(items):
-    """`tf.test.TestCase.test_session` is a helper that pytest takes for a test."""
+    """Leaves helpers out, and takes `long` off the cases that `long(but=...)` excepts.
+
+    `tf.test.TestCase.test_session` is a helper that pytest takes for a test.
+    """
     items[:] = [item for item in items if item.name != "test_session"]
+    for item in items:
+        item.own_markers = [mark for mark in item.own_markers if not _is_excepted(item, mark)]
+
+
+def _is_excepted(item, mark):
+    """Whether a mark is `long(but=n)`, and a test is one of the first n cases."""
+    case = re.search(r"\d+$", item.name)
+    return mark.name == "long" and bool(case) and int(case[0]) < mark.kwargs.get("but", 0)

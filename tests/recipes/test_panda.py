@@ -123,6 +123,7 @@ class PandaTest(tf.test.TestCase, parameterized.TestCase):
             {"figure.png", "model.keras", "curves.csv", "tensorboard", "knobs.toml", "looks"}, names
         )
 
+    @pytest.mark.long
     def test_the_same_start_left_alone_comes_to_nothing(self):
         for epochs in (1, 10):
             alone = train.Settings(
@@ -201,6 +202,7 @@ class PandaTest(tf.test.TestCase, parameterized.TestCase):
         steps = [event.step for event in events.Scalars("loss/training")]
         self.assertEqual(steps, curve(one, "step"))
 
+    @pytest.mark.long
     def test_a_kill_in_the_middle_of_a_snapshot_leaves_a_run_that_resumes(self):
         code = (
             "import os, runpy, signal\n"
@@ -244,6 +246,7 @@ class PandaTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(BadInput, "must be given knob=value"):
             set_knobs(SetSettings((), undisturbed()))
 
+    @pytest.mark.long
     def test_a_full_disk_is_one_line_and_the_run_resumes(self):
         code = (
             "import resource, signal, runpy;"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import parameterized
@@ -62,6 +63,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         return small(self.folder / "run", scope, where, **own)
 
     @parameterized.parameters(*STRATEGIES)
+    @pytest.mark.long(but=3)
     def test_each_strategy_keeps_its_budget_and_its_space_and_leaves_a_whole_run(self, strategy):
         if strategy == "random":
             result = finished_search()
@@ -116,6 +118,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         summary = json.loads((self.folder / "run/summary.json").read_text())
         self.assertEqual(sum(summary["trials"].values()), 6)
 
+    @pytest.mark.long
     def test_the_winner_is_that_of_the_trials_that_are_there(self):
         def winner(**changes):
             search.main(self.settings(**few | changes))

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -30,6 +31,7 @@ class TensorBoardTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(BadInput, message):
             Settings(**settings)
 
+    @pytest.mark.long
     def test_a_folder_that_cannot_be_written_is_served_until_ctrl_c(self):
         folder = Path(self.create_tempdir().full_path)
         TrialRows(folder / "search", "search", {}).begin("1", {"learning_rate": 0.1})

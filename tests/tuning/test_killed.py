@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -56,6 +57,7 @@ class KilledTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(results_of(self.folder), results_of(undisturbed))
 
     @parameterized.parameters("random", "hyperband", "bayesian", "grid")
+    @pytest.mark.long(but=1)
     def test_a_killed_search_goes_on_to_the_end_of_an_undisturbed_one(self, oracle):
         search = self.start(oracle)
         while len(rows_of(self.folder)) < 7:

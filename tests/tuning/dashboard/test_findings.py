@@ -3,6 +3,7 @@ import signal
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -92,6 +93,7 @@ class FindingsTest(tf.test.TestCase, parameterized.TestCase):
         found = write_findings(self.folder)
         self.assertBetween(len(found.trials), 2, 8)
 
+    @pytest.mark.long
     def test_a_search_that_runs_and_one_that_was_killed_are_shown_as_far_as_they_got(self):
         process = program(self.folder.parent, "random", 1000, 0.01)
         self.addCleanup(process.communicate)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.tuning.dashboard.served import Served, all_rows
@@ -30,6 +31,7 @@ class SearchRowsTest(tf.test.TestCase):
         self.addCleanup(temporary.cleanup)
         self.folder = Path(temporary.name)
 
+    @pytest.mark.long
     def test_a_killed_search_and_its_end_are_shown_as_trials_csv_has_them(self):
         tuner_in(self.folder, trials=BEFORE).search(verbose=0)
         self.kill_while_a_trial_runs()

@@ -4,6 +4,7 @@ import random
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -187,6 +188,7 @@ class ForkTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(NotStackable, "cannot be forked: a Own is neither"):
             fork_and_look(own, x, y, [{}], **SHORT)
 
+    @pytest.mark.long
     def test_what_xla_cannot_compile_is_forked_without_it(self):
         layers = [keras.layers.Reshape((2, 3)), keras.layers.SimpleRNN(3)]
         model = classifier(SGD(0.1), layers)

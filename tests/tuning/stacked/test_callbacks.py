@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import keras_tuner
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -297,6 +298,7 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
             self.told_by_both([Telling(), stopping], epochs=4, jit_compile=True)
 
     @parameterized.parameters(Swallowing, AskingLast)
+    @pytest.mark.long(but=1)
     def test_whatever_comes_of_asking_it_is_by_fit(self, kind):
         stacked, alone = (self.searched(each, [kind()]) for each in TUNERS)
         self.assertEqual(stacked.report.ways, {"fit": 3})
@@ -322,6 +324,7 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         return [self.searched(kind, callbacks, epochs=6, **arguments) for kind in TUNERS]
 
     @parameterized.parameters(1, 2)
+    @pytest.mark.long(but=1)
     def test_those_that_were_stopped_before_a_kill_keep_their_best_weights(self, executions):
         stopping = keras.callbacks.EarlyStopping("val_loss", patience=0, min_delta=0.01)
         stacked, alone = self.went_on([stopping], executions_per_trial=executions)
@@ -344,6 +347,7 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         )
 
     @parameterized.parameters({}, {"executions_per_trial": 2})
+    @pytest.mark.long(but=1)
     def test_a_promoted_trial_goes_on_from_the_weights_that_early_stopping_restored(self, **given):
         rows = []
         for restores in (True, False):
@@ -354,6 +358,7 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         self.assertNotEqual(*rows)
 
     @parameterized.parameters(1, 2)
+    @pytest.mark.long(but=1)
     def test_so_it_does_after_a_kill(self, epoch):
         def stop(training):
             if training.next_epoch == epoch:
@@ -402,6 +407,7 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         (0, lambda model: model.get_weights(), "Asking, which asks for the model's get_weights"),
         (1, lambda model: model.optimizer.iterations, "the model's optimizer.iterations"),
     )
+    @pytest.mark.long(but=1)
     def test_who_asks_for_what_a_stack_does_not_have_gets_it_by_fit(self, epoch, ask, reason):
         with unittest.mock.patch.dict(groups.MOST, CPU=3):  # a trial's executions in two stacks
             stacked, alone = (
@@ -413,6 +419,7 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         self.assert_same(stacked, alone)
 
     @parameterized.parameters("on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_end")
+    @pytest.mark.long(but=2)
     def test_one_that_raises_fails_its_own_trial(self, hook):
         callback = Failing(hook, RuntimeError("not on my watch"))
         stacked, alone = (self.searched(kind, [callback], trials=6) for kind in TUNERS)

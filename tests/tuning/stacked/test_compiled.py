@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -89,6 +90,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
         x, labels = examples(40)
         self.assert_same_training(train_both_ways([model(4), model(7)], x, one_hot(labels)))
 
+    @pytest.mark.long
     def test_binary_labels_with_weights_of_the_examples(self):
         x, labels = examples(40)
         y = (labels > 0).astype("float32")[:, np.newaxis]

@@ -5,6 +5,7 @@ import gc
 import keras
 import keras_tuner
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -320,6 +321,7 @@ class ConstantsTest(tf.test.TestCase, parameterized.TestCase):
             self.assertLess(relative(ours, theirs, first), TOLERANCE)
 
     @parameterized.parameters(recurrent, forgetful)
+    @pytest.mark.long(but=1)
     def test_one_after_another_each_trial_has_its_own_number_too(self, maker):
         models, seed = [maker(6, number) for number in (0.9, 0.3, 0.5)], 3
         x, y = data_for(models[0])

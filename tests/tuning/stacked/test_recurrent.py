@@ -3,6 +3,7 @@
 import keras
 import keras_tuner
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -136,6 +137,7 @@ class RecurrentTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn("than its own model", grouping.objection(program, group.part([1])))
 
     @parameterized.parameters((L.GRU, True), (counting, False))
+    @pytest.mark.long(but=1)
     def test_a_search_of_their_width_has_the_trials_of_fit(self, kind, may_be_padded):
         def build(hp):
             units = hp.Choice("units", [3, 6, 9])

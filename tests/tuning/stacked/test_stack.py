@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -31,6 +32,7 @@ class StackTest(tf.test.TestCase, parameterized.TestCase):
         ("sigmoid", keras.optimizers.Adam, examples(19, seed=1), WHOLE_BATCHES),
         ("tanh", keras.optimizers.RMSprop, None, False),
     )
+    @pytest.mark.long(but=1)
     def test_trials_of_mixed_widths_train_as_if_alone(
         self, activation, optimizer, validation, jit_compile
     ):

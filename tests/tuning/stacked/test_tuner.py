@@ -11,6 +11,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pandas
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -266,6 +267,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(tuner.report.ways, {"fit": 4})
         self.assertLen(self.rows(), 12)
 
+    @pytest.mark.long
     def test_hyperparameters_that_only_a_fit_of_ones_own_reads_are_searched(self):
         class Own(keras_tuner.HyperModel):
             def build(self, hp):
@@ -365,6 +367,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         {"sample_weight": np.linspace(0, 1, 40)},
         {"class_weight": {0: 1.0, 1: 3.0}},
     )
+    @pytest.mark.long(but=2)
     def test_what_fit_does_with_its_data_is_done(self, **arguments):
         order = {"shuffle": False, "batch_size": 16}
         stacked = self.search(self.tuner(), **order | arguments)
@@ -374,6 +377,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
             for name in ("loss", "val_loss"):
                 self.assertAllClose(float(one[name]), float(other[name]), rtol=1e-4)
 
+    @pytest.mark.long
     def test_an_optimizer_of_the_tuners_own_is_taken_and_the_metrics_stay(self):
         order = {"shuffle": False, "batch_size": 16}
         own = {"optimizer": keras.optimizers.SGD(0.05)}
@@ -394,6 +398,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         for one, other in zip(self.rows(), self.rows(project="alone"), strict=True):
             self.assertAllClose(float(one["val_loss"]), float(other["val_loss"]), rtol=1e-4)
 
+    @pytest.mark.long
     def test_early_stopping_ends_each_trial_by_its_own_curve(self):
         stop = [keras.callbacks.EarlyStopping("val_loss", patience=1, min_delta=0.02)]
         order = {"shuffle": False, "batch_size": 16, "epochs": 8, "callbacks": stop}
@@ -407,6 +412,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLess(len(epochs[0]), 32)
 
     @parameterized.parameters(StackedTuner, OneByOneTuner)
+    @pytest.mark.long(but=1)
     def test_pruning_ends_the_hopeless_and_says_by_which_rule(self, kind):
         oracle = RandomOracle(OBJECTIVE, max_trials=8, seed=1)
         tuner = self.search(self.tuner(oracle, kind=kind, pruning=MedianRule(1, 2)), epochs=4)
@@ -474,6 +480,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(tuner.records.trials, 7)
 
     @parameterized.parameters(1, 3)
+    @pytest.mark.long(but=1)
     def test_a_search_stopped_within_a_stack_goes_on_from_its_last_checkpoint(self, stop_after):
         trained = []
 

@@ -11,6 +11,7 @@ from tests.tuning.workers import searches
 from tests.tuning.workers.processes import Driver
 from tuning.oracles import RandomOracle
 
+pytestmark = pytest.mark.long
 TRIALS = 64
 
 
@@ -43,7 +44,6 @@ class DriverTest(tf.test.TestCase):
         self.driver.end()
         self.assert_goes_on_to_the_undisturbed_end()
 
-    @pytest.mark.long
     def test_sigterm_leaves_nothing_but_a_search_that_goes_on(self):
         self.start()
         self.driver.terminate()
@@ -51,7 +51,6 @@ class DriverTest(tf.test.TestCase):
         self.assertEqual(code, 128 + signal.SIGTERM, complaint)
         self.assert_goes_on_to_the_undisturbed_end()
 
-    @pytest.mark.long
     def test_ctrl_c_leaves_nothing_but_a_search_that_goes_on(self):
         self.start()
         self.driver.interrupt()
@@ -59,7 +58,6 @@ class DriverTest(tf.test.TestCase):
         self.assertEqual(code, -signal.SIGINT, complaint)
         self.assert_goes_on_to_the_undisturbed_end()
 
-    @pytest.mark.long
     def test_a_full_disk_ends_a_search_that_goes_on_when_there_is_room_again(self):
         self.start()
         self.driver.fill_disk()

@@ -82,6 +82,7 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         self.assertEqual(ours.report, theirs.report)
 
     @parameterized.parameters(*ORACLES)
+    @pytest.mark.long(but=1)
     def test_trials_scores_and_curves_are_those_without_workers(self, oracle):
         ours, theirs = self.both(ORACLES[oracle])
         self.assertNotEmpty(searches.processes_of(self.folder))
@@ -141,6 +142,7 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         self.assertRegex(str(tuner.report), "steps_per_epoch")
         self.assertLen(self.rows(self.folder), 8 * 3)
 
+    @pytest.mark.long
     def test_a_pruning_rule_ends_the_hopeless_of_each_worker(self):
         oracle = RandomOracle(OBJECTIVE, max_trials=16, seed=1)
         tuner = searches.tuner_in(self.folder, oracle=oracle, pruning=MedianRule(1, 2))
@@ -154,6 +156,7 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         self.assert_equal_searches(ours, theirs)
         self.assertLess(len(self.rows(self.folder)), 8 * 8)
 
+    @pytest.mark.long
     def test_a_search_with_workers_goes_on_without_and_the_other_way_round(self):
         for trials, kind in ((4, WorkersTuner), (8, StackedTuner), (12, WorkersTuner)):
             oracle = RandomOracle(OBJECTIVE, max_trials=trials, seed=1)
