@@ -22,12 +22,16 @@ class Execution(keras.callbacks.Callback):
         state_to: `Path` that its last state is written to, or None.
         objection: Function of an epoch, from 1, and its objective, that says why the training
             should end, or None.
+        on_epoch: Function called with each epoch's number, from 0, and its `{metric: number}`.
     """
 
-    def __init__(self, objective, begin_from=None, state_to=None, objection=None):
+    def __init__(
+        self, objective, begin_from=None, state_to=None, objection=None, on_epoch=lambda *_: None
+    ):
         super().__init__()
         self.objective, self.begin_from, self.state_to = objective, begin_from, state_to
         self.objection, self.reason = objection or (lambda *_: None), ""
+        self.on_epoch = on_epoch
         self.score, self.best_weights, self.curve, self.first_epoch = math.nan, None, [], 0
 
     def on_train_begin(self, logs=None):  # noqa: ARG002
@@ -40,6 +44,7 @@ class Execution(keras.callbacks.Callback):
         """Ends a training that diverged or is hopeless; keeps the weights of the best epoch."""
         logs = as_numbers(logs or {})
         self.curve.append(logs)
+        self.on_epoch(epoch, logs)
         self.first_epoch = epoch + 1 - len(self.curve)
         if has_diverged(logs):
             self.model.stop_training = True

@@ -160,25 +160,21 @@ class OneByOneTuner(keras_tuner.Tuner):
             self._take_up()
             self.records.restore(self._last_epochs())
             self._remember_curves()
+            self.save()  # so that a kill before the first trial's end leaves one that resumes
             try:
                 self._search(*fit_args, **fit_kwargs)
             except KeyboardInterrupt:
                 if self.oracle.verbose:
                     print("\ninterrupted: the same search goes on where it was")
                 raise
+            self._finish()
 
     def _search(self, *fit_args, **fit_kwargs):
         """Runs all trials; this process alone is in the folder."""
         super().search(*fit_args, **fit_kwargs)
 
-    def on_search_begin(self):
-        """Saves the search, so that a kill before the first trial's end leaves one that resumes."""
-        super().on_search_begin()
-        self.save()
-
-    def on_search_end(self):
+    def _finish(self):
         """Writes what waited, and removes the states that no trial will go on from."""
-        super().on_search_end()
         self.records.finish()
         if isinstance(self.oracle, Persistent):
             self.oracle.save_now()
@@ -265,6 +261,7 @@ class OneByOneTuner(keras_tuner.Tuner):
             begin_from=self._states.to_begin_from(trial, number),
             state_to=self._states.to_write(trial, number),
             objection=lambda epoch, score: self._objection_to(trial, number, epoch, score),
+            on_epoch=lambda epoch, logs: self._note_epoch(trial, epoch, logs),
         )
         self._execution_number = number
         callbacks += [tuner_utils.TunerCallback(self, trial), execution]
@@ -290,11 +287,14 @@ class OneByOneTuner(keras_tuner.Tuner):
         return self.pruning.objection(name, epoch)
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
-        """Notes a point of the trial's curve."""
+        """Notes a point of a trial's curve that is trained by a `run_trial` of one's own."""
         super().on_epoch_end(trial, model, epoch, logs)
+        self._note_epoch(trial, epoch, as_numbers(logs or {}))
+
+    def _note_epoch(self, trial, epoch, metrics):
         several = self.executions_per_trial > 1
         number = {"execution": self._execution_number} if several else {}
-        self.records.epoch(self._row_of(trial), epoch + 1, number | as_numbers(logs or {}))
+        self.records.epoch(self._row_of(trial), epoch + 1, number | metrics)
 
     def _run_and_update_trial(self, trial, *fit_args, **fit_kwargs):
         """Tells the oracle the best epoch of each execution; the score is their mean."""

@@ -105,9 +105,9 @@ class StackedTuner(OneByOneTuner):
             self.train(itertools.chain([first], self._further_trials()))
         self.on_search_end()
 
-    def on_search_end(self):
+    def _finish(self):
         """Also removes what a kill has left of stacks whose trials ended, or were trained apart."""
-        super().on_search_end()
+        super()._finish()
         StackCheckpoint(self.project_dir, self.checkpoint_seconds).remove_all()
 
     def prepare(self, *fit_args, **fit_kwargs):

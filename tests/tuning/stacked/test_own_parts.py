@@ -302,7 +302,7 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters(StackedTuner, OneByOneTuner)
     def test_hooks_of_ones_own_need_not_call_those_of_the_tuner(self, kind):
-        calls = []
+        calls, saved = [], []
 
         class Own(kind):
             def pre_create_trial(self):
@@ -310,6 +310,12 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
 
             def on_trial_begin(self, trial):
                 calls.append(trial.trial_id)
+
+            def on_search_begin(self):
+                saved.append(Path(self._get_tuner_fname()).exists())
+
+            def on_search_end(self):
+                saved.append(True)
 
         def careless(hp):
             if hp.values:
@@ -320,6 +326,23 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         tuner = self.searched(Own, careless, trials=2)
         self.assertEqual([record.status for record in tuner.records.trials], ["FAILED"] * 2)
         self.assertEqual(calls[:4], ["pre", "0", "pre", "1"])
+        self.assertEqual(saved, [True, True])
+
+    @parameterized.parameters(StackedTuner, OneByOneTuner)
+    def test_the_curve_of_a_tuner_with_hooks_of_its_own_is_kept(self, kind):
+        class Own(kind):
+            def on_epoch_end(self, trial, model, epoch, logs=None):  # noqa: ARG002
+                seen.append((trial.trial_id, epoch, logs["val_loss"]))
+
+            def on_search_end(self):
+                seen.append("over")
+
+        seen = []
+        tuner = self.searched(Own, BUILDERS["rmse"], trials=2)
+        curve = [(r["trial"], r["epoch"] - 1, r["val_loss"]) for r in tuner.records.curves()]
+        self.assertEqual(seen.pop(), "over")
+        self.assertLen(curve, len(seen))
+        self.assertAllClose([row[2] for row in curve], [row[2] for row in seen])
 
     def test_what_a_run_trial_returns_is_taken_as_by_keras_tuner(self):
         class Own(StackedTuner):
