@@ -45,7 +45,15 @@ def orders(examples, epochs):
 
 
 def train_both_ways(
-    models, x, y, epochs=1, batch_size=8, sample_weight=None, validation=None, jit_compile=True
+    models,
+    x,
+    y,
+    epochs=1,
+    batch_size=8,
+    sample_weight=None,
+    validation=None,
+    jit_compile=True,
+    eagerly=True,
 ):
     """Trains in a stack, then alone; the models end as `fit` left them."""
     given = None if validation is None else Data(*validation)
@@ -56,7 +64,7 @@ def train_both_ways(
     logs = [stack.train_epoch(order, seed=1) for order in orders(len(x), epochs)]
     after = stack.states()
     histories = [
-        fit(model, x, y, orders(len(x), epochs), batch_size, sample_weight, validation)
+        fit(model, x, y, orders(len(x), epochs), batch_size, sample_weight, validation, eagerly)
         for model in models
     ]
     alone = Stack(stack.program, models, skeletons, batch_size, data).states()
@@ -70,9 +78,12 @@ def train_both_ways(
     )
 
 
-def fit(model, x, y, orders, batch_size=8, sample_weight=None, validation=None):
-    """Keras's own training, on the same batches; its history."""
-    history = {}
+def fit(model, x, y, orders, batch_size=8, sample_weight=None, validation=None, eagerly=True):
+    """Keras's own training, on the same batches; its history.
+
+    It runs op by op unless told otherwise: a few steps are not worth tracing and compiling.
+    """
+    model.run_eagerly, history = eagerly, {}
     for order in orders:
         weights = None if sample_weight is None else sample_weight[order]
         logs = model.fit(

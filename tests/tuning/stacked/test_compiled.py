@@ -79,7 +79,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
         x, labels = examples(40)
         y = labels if encode is None else encode(labels)
         models = [model_of(w, L.Dense(3, activation=activation), loss, metrics) for w in (4, 7)]
-        self.assert_same_training(train_both_ways(models, x, y))
+        self.assert_same_training(train_both_ways(models, x, y, eagerly=False))
 
     def test_a_metric_that_has_no_variables_before_it_has_seen_a_batch(self):
         def model(width):
@@ -88,7 +88,9 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
             return model_of(width, head, "categorical_crossentropy", metrics)
 
         x, labels = examples(40)
-        self.assert_same_training(train_both_ways([model(4), model(7)], x, one_hot(labels)))
+        self.assert_same_training(
+            train_both_ways([model(4), model(7)], x, one_hot(labels), eagerly=False)
+        )
 
     @pytest.mark.long
     def test_binary_labels_with_weights_of_the_examples(self):
@@ -107,7 +109,13 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
         ]
         validation = x[:16], y[:16], weights[:16]
         outcome = train_both_ways(
-            models, x, y, epochs=2, sample_weight=weights, validation=validation
+            models,
+            x,
+            y,
+            epochs=2,
+            sample_weight=weights,
+            validation=validation,
+            eagerly=False,
         )
         self.assert_same_training(outcome)
 
@@ -147,7 +155,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
         y = np.eye(10, dtype="float32")[draw.integers(0, 10, 40)]
         settings = ((64, 32), 1e-3), ((32, 96), 3e-3)
         models = [guide_model(units, "relu", False, rate) for units, rate in settings]
-        self.assert_same_training(train_both_ways(models, x, y))
+        self.assert_same_training(train_both_ways(models, x, y, eagerly=False))
 
     def test_double_precision_agrees_to_nine_digits(self):
         def model(width):
@@ -159,7 +167,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
         keras.config.set_dtype_policy("float64")
         try:
             x, y = examples(40, dtype="float64")
-            outcome = train_both_ways([model(4), model(7)], x, y)
+            outcome = train_both_ways([model(4), model(7)], x, y, eagerly=False)
         finally:
             keras.config.set_floatx("float32")
         self.assertAllLess(outcome.differences, 1e-9)
@@ -171,7 +179,7 @@ class CompiledTest(tf.test.TestCase, parameterized.TestCase):
             model_of(0, L.Dense(3, activation=head), "sparse_categorical_crossentropy", hidden=h)
             for h in hidden
         ]
-        outcome = train_both_ways(models, *examples(40))
+        outcome = train_both_ways(models, *examples(40), eagerly=False)
         self.assert_same_training(outcome, bound=0.02, rtol=1e-3)
 
     def test_leaving_a_regulariser_out_would_show(self):

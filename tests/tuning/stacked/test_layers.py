@@ -263,7 +263,7 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
                 variable_of(stack._places[trial].skeleton, entry).assign([65537 * seed + i, 0])
             ours, first = stack.states()[trial].weights, before[trial].weights
             for each, bound in ((model, self.assertLess), (other, self.assertGreater)):
-                fit(each, x, y, [order])
+                fit(each, x, y, [order], eagerly=False)  # XLA draws other numbers
                 bound(relative(ours, each.get_weights(), first), 1e-4)
 
     @parameterized.parameters(

@@ -119,10 +119,10 @@ class PlacesTest(tf.test.TestCase, parameterized.TestCase):
         model, through = model_of(5), model_of(5)
         through.set_weights(model.get_weights())
         before = through.get_weights()
-        fit(model, self.x, self.y, self.orders[:2])
+        fit(model, self.x, self.y, self.orders[:2], eagerly=False)
         stack = self.stack_of([model, model_of(8)], jit_compile=True)
         self.train(stack, range(2, 4))
-        fit(through, self.x, self.y, self.orders)
+        fit(through, self.x, self.y, self.orders, eagerly=False)
         ours = stack.write_back(0).get_weights()
         self.assertLess(relative(ours, through.get_weights(), before), 1e-4)
 

@@ -43,7 +43,7 @@ class StackTest(tf.test.TestCase, parameterized.TestCase):
         ]
         x, y = examples()
         given = {"validation": validation, "jit_compile": jit_compile}
-        outcome = train_both_ways(models, x, y, epochs=4, **given)
+        outcome = train_both_ways(models, x, y, epochs=4, **given, eagerly=False)
         self.assertIsNone(outcome.objection)
         self.assertAllLess(outcome.differences, TOLERANCE)
         self.assertAllLess(outcome.averages, TOLERANCE)
@@ -56,7 +56,7 @@ class StackTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_trial_that_diverges_harms_no_other(self):
         x, y = examples(40)
         models = [mlp((5,), keras.optimizers.SGD(rate, 0.9)) for rate in (0.01, 1e30, 0.02)]
-        outcome = train_both_ways(models, x, y, epochs=2)
+        outcome = train_both_ways(models, x, y, epochs=2, eagerly=False)
         self.assertFalse(np.isfinite(outcome.logs[-1]["loss"][1]))
         self.assertAllLess([outcome.differences[0], outcome.differences[2]], TOLERANCE)
 
@@ -65,7 +65,7 @@ class StackTest(tf.test.TestCase, parameterized.TestCase):
             mlp((width,), keras.optimizers.Adam(0.003, epsilon=0.0), activation="tanh")
             for width in (3, 8)
         ]
-        outcome = train_both_ways(models, *examples(40))
+        outcome = train_both_ways(models, *examples(40), eagerly=False)
         self.assertAllLess(outcome.differences, TOLERANCE)
 
     def test_padding_does_not_count_in_the_norm_that_is_clipped(self):
@@ -73,7 +73,7 @@ class StackTest(tf.test.TestCase, parameterized.TestCase):
             mlp((width,), keras.optimizers.SGD(0.05, global_clipnorm=0.1), activation="sigmoid")
             for width in (3, 12)
         ]
-        outcome = train_both_ways(models, *examples(40))
+        outcome = train_both_ways(models, *examples(40), eagerly=False)
         self.assertAllLess(outcome.differences, TOLERANCE)
 
     def test_averages_stay_zero_in_the_padding(self):
