@@ -43,6 +43,7 @@ class SectionsTest(tf.test.TestCase, parameterized.TestCase):
         spent = measured[OURS, 2].turns[0]
         self.assertEqual({*spent.phases} | {*spent.ahead}, {*phases.METHODS})
 
+    @pytest.mark.long
     def test_scale_tells_the_memory_of_a_process_of_its_own(self):
         ((seconds, before, most),) = quickly("scale").values()
         self.assertGreater(seconds, 0)

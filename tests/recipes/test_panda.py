@@ -227,6 +227,7 @@ class PandaTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(curve(self.run_directory), curve(undisturbed()), rtol=1e-4)
         self.assertEmpty(list(self.run_directory.glob(".*.tmp")))
 
+    @pytest.mark.long
     def test_control_c_leaves_a_run_that_resumes_and_says_how(self):
         process = self.start("--epochs", "10", "--pause", "0.02")
         self.wait(process, lambda: lines_of(self.run_directory, "curves.csv") > 2)

@@ -63,7 +63,7 @@ class SearchTest(tf.test.TestCase, parameterized.TestCase):
         return small(self.folder / "run", scope, where, **own)
 
     @parameterized.parameters(*STRATEGIES)
-    @pytest.mark.long(but=3)
+    @pytest.mark.long(but=2)
     def test_each_strategy_keeps_its_budget_and_its_space_and_leaves_a_whole_run(self, strategy):
         if strategy == "random":
             result = finished_search()

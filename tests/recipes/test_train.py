@@ -225,6 +225,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
             weights = file.read("model.weights.h5")
         self.assertNotIn(b"optimizer", weights)
 
+    @pytest.mark.long
     def test_a_full_disk_is_one_line(self):
         limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
         ignore = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"

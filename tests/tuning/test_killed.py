@@ -104,6 +104,7 @@ class KilledTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(search.returncode, -signal.SIGINT)
         self.assert_goes_on_to_the_undisturbed_end()
 
+    @pytest.mark.long
     def test_a_full_disk_ends_a_search_whose_files_stay_readable(self):
         search = self.start()
         # Set from here: a hook in the child would fork, which JAX, where it runs, warns of.

@@ -66,6 +66,7 @@ class NothingLostTest(tf.test.TestCase, parameterized.TestCase):
         return HyperbandOracle(OBJECTIVE, max_epochs=9, factor=3, max_trials=13, seed=0)
 
     @parameterized.parameters(1, 2)
+    @pytest.mark.long(but=1)
     def test_a_promoted_trial_trains_as_if_it_had_never_stopped(self, executions):
         tuner = self.search(self.tuner(self.hyperband(), executions_per_trial=executions))
         longest = max(self.curves(), key=lambda row: int(row["epoch"]))["trial"]

@@ -2,6 +2,7 @@ import itertools
 from functools import partial
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from recipes.claims.panda_caviar import (
@@ -82,6 +83,7 @@ class PandaCaviarTest(tf.test.TestCase):
         found = GIVEN | {CHEAP: GIVEN[CHEAP] | {"caviar": [worst] * 2}}
         self.assertEqual(reds(judge(found)), [2])
 
+    @pytest.mark.long
     def test_panda_and_caviar_end_after_the_epoch_in_which_their_time_is_up(self):
         parts = flat_examples(SMALL.dataset)
         for mode in (watched, searched):

@@ -1,6 +1,7 @@
 import dataclasses
 from functools import partial
 
+import pytest
 import tensorflow as tf
 
 from recipes.claims.priorities import Settings, judge, measure, sampling, search
@@ -36,6 +37,7 @@ class PrioritiesTest(tf.test.TestCase):
         checks = judge(measure(SMALL, decided_by("learning_rate")))
         self.assertEqual(verdicts(checks)[0], "yes")
 
+    @pytest.mark.long
     def test_a_learning_rate_that_the_model_does_not_get_is_red(self):
         small = dataclasses.replace(SMALL, optimizers=("momentum",))
         self.assertIn(0, reds(judge(measure(small, partial(search, build=deaf)))))

@@ -52,18 +52,17 @@ def numbers_in(model):
 
 
 class ForkTest(tf.test.TestCase, parameterized.TestCase):
-    @parameterized.named_parameters(
+    @parameterized.parameters(
         (
-            "momentum",
             lambda: SGD(0.02, 0.9),
             [{}, {"learning_rate": 0.1}, {"momentum": 0.5}, {"learning_rate": 0.05}],
         ),
         (
-            "weight decay",
             lambda: AdamW(0.002, weight_decay=0.01),
             [{"weight_decay": 0.3}, {"learning_rate": 0.005, "beta_1": 0.8}],
         ),
     )
+    @pytest.mark.long(but=1)
     def test_copies_are_what_keras_makes_of_the_model_alone(self, optimizer, variations):
         model, (x, y) = trained(optimizer()), examples()
         look = fork_and_look(model, x, y, variations, seed=3, validation=(x, y), **SHORT)

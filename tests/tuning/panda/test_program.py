@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -20,6 +21,7 @@ class ProgramTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(
         *(("sgd", True), ("nesterov", False), ("rmsprop", False), ("adam", True), ("adamw", False))
     )
+    @pytest.mark.long(but=2)
     def test_it_trains_as_fit_does(self, name, normalise):
         ours, theirs = (model(OPTIMIZERS[name](), normalise=normalise) for _ in range(2))
         x, y = data()

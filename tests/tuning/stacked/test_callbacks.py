@@ -279,6 +279,7 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
         self.told_by_both([Stopping("on_epoch_end")])
 
     @parameterized.parameters("on_train_begin", "on_epoch_begin")
+    @pytest.mark.long(but=1)
     def test_what_ends_within_an_epoch_is_trained_by_fit(self, hook):
         stacked, alone = (self.searched(kind, [Stopping(hook)]) for kind in TUNERS)
         self.assertEqual(stacked.report.ways, {"fit": 3})
@@ -370,6 +371,7 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
                 stacked = self.promoted(StackedTuner, True, **killed)
         self.assert_same(stacked, self.promoted(OneByOneTuner, True))
 
+    @pytest.mark.long
     def test_those_that_failed_before_a_kill_have_failed(self):
         stacked, alone = self.went_on([Failing("on_epoch_begin", RuntimeError("no"))])
         statuses = {record.status for record in stacked.records.trials}
@@ -435,6 +437,7 @@ class CallbacksTest(tf.test.TestCase, parameterized.TestCase):
                 self.searched(kind, [callback], trials=6)
 
     @parameterized.parameters((build, 1), (decaying, 2))
+    @pytest.mark.long(but=1)
     def test_tensorboard_has_the_curves_of_keras_and_keras_tuner(self, build, executions):
         stacked, alone = self.boards([], build, trials=2, executions_per_trial=executions)
         self.assertLen(stacked, 6 * executions)

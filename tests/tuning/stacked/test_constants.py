@@ -267,6 +267,7 @@ def data_for(made):
 
 class ConstantsTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(*MAKERS)
+    @pytest.mark.long(but=8)
     def test_each_trial_has_its_own_number(self, maker):
         widths = (6, 6, 6) if maker is own_function else (4, 9, 6)  # it may mix channels
         models = [maker(*each) for each in zip(widths, (0.9, 0.3, 0.5), strict=True)]

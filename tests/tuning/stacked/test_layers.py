@@ -246,7 +246,7 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllLess(outcome.differences, 1e-4)
 
     @parameterized.parameters(with_noise, augmented)
-    @pytest.mark.long(but=1)
+    @pytest.mark.long
     def test_random_layers_are_checked_in_any_width_and_draw_as_alone_from_one_seed(self, maker):
         x, y = data_for(model_of(maker, 4))
         narrow_and_wide, data = [model_of(maker, 4), model_of(maker, 8)], Data(x, y)

@@ -367,7 +367,7 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         {"sample_weight": np.linspace(0, 1, 40)},
         {"class_weight": {0: 1.0, 1: 3.0}},
     )
-    @pytest.mark.long(but=2)
+    @pytest.mark.long(but=1)
     def test_what_fit_does_with_its_data_is_done(self, **arguments):
         order = {"shuffle": False, "batch_size": 16}
         stacked = self.search(self.tuner(), **order | arguments)

@@ -119,6 +119,7 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         self.assertAllClose(losses, undisturbed, rtol=1e-4)
         self.assertEmpty(list(self.folder.glob("search/trial_*/state-*.npz")))
 
+    @pytest.mark.long
     def test_an_oracle_that_learns_keeps_its_budget(self):
         oracle = CoarseToFineOracle(OBJECTIVE, max_trials=12, seed=1)
         tuner = searches.search(searches.tuner_in(self.folder, oracle=oracle))
@@ -134,6 +135,7 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         with self.assertRaisesRegex(keras_tuner.errors.FatalError, "no search can go on"):
             searches.search(tuner)
 
+    @pytest.mark.long
     def test_what_cannot_be_stacked_is_trained_by_fit_and_said(self):
         tuner = searches.search(
             searches.tuner_in(self.folder), validation_freq=1, steps_per_epoch=2
@@ -149,6 +151,7 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         pruned = [r for r in searches.search(tuner, 4).records.trials if "median" in r.reason]
         self.assertBetween(len(pruned), 2, 14)
 
+    @pytest.mark.long
     def test_early_stopping_is_heeded(self):
         stop = [keras.callbacks.EarlyStopping("val_loss", patience=1, min_delta=0.02)]
         ours = searches.search(searches.tuner_in(self.folder), 8, callbacks=stop)
