@@ -209,7 +209,7 @@ class StackedTuner(OneByOneTuner):
             stacks, reason = gathering.add(members)
             reason = reason or self.callbacks_objection
             if not members:
-                self._unbuilt.append(trial)
+                self._end_failed(trial)
             elif reason:
                 left[trial] = reason
             elif all(member.ended for member in members):  # when a kill ended their stack, say
@@ -339,7 +339,7 @@ class StackedTuner(OneByOneTuner):
                 raise DiskFault(str(failure)) from failure
         if failures:
             _fail(trial, failures[0])
-            self._unbuilt.append(trial)
+            self._end_failed(trial)
             return
         several = self.executions_per_trial > 1
         epochs = [member.result(self.oracle.objective) for member in members]
@@ -359,6 +359,18 @@ class StackedTuner(OneByOneTuner):
         while self._unbuilt and in_a_row > 0:  # as many between others as do not end the search
             self.on_trial_end(self._unbuilt.popleft())
             in_a_row -= 1
+
+    def _end_failed(self, trial):
+        """Ends a trial between others; at once if it is tried once more, among the same ones."""
+        if self._is_tried_again(trial, trial.status):
+            self.on_trial_end(trial)
+        else:
+            self._unbuilt.append(trial)
+
+    def _is_tried_again(self, trial, status):
+        """Whether the oracle hands a trial out once more that ends with this status."""
+        retries = self.oracle._run_times[trial.trial_id]
+        return status == "INVALID" and retries < self.oracle.max_retries_per_trial
 
     # What a `StackTraining` asks
 

@@ -216,6 +216,18 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual(record.status, "FAILED" if failed else "COMPLETED")
             self.assertEqual("four is not liked" in record.reason, failed)
 
+    def test_builders_that_raise_again_when_tried_once_more_end_no_search_that_goes_well(self):
+        def stubborn(hp):
+            model = build(hp)
+            if hp.get("units") == 4:
+                raise ValueError("four is not liked")
+            return model
+
+        oracle = RandomOracle(OBJECTIVE, max_trials=8, seed=1, max_retries_per_trial=1)
+        records = self.search(self.tuner(oracle, stubborn), epochs=1).records.trials
+        statuses = collections.Counter(record.status for record in records)
+        self.assertEqual(statuses, {"COMPLETED": 3, "FAILED": 5})
+
     @parameterized.parameters(
         ({"callbacks": [keras.callbacks.CSVLogger(os.devnull)]}, "callbacks.*CSVLogger"),
         ({"steps_per_epoch": 1}, "steps_per_epoch"),
