@@ -190,17 +190,21 @@ class WorkersTuner(StackedTuner):
         self._take(trial, ended.outcome)
 
     def _take(self, trial, outcome):
-        """Ends a trial; one that crashed between others, so that not many in a row do."""
-        if outcome.status != "COMPLETED":
+        """Ends a trial; one that has failed between others, so that not many in a row do."""
+        if outcome.status != "COMPLETED" and not self._is_tried_again(trial, outcome.status):
             self._failed.append((trial, outcome))
+            if len(self._failed) >= self.stack_size:  # there are too few others
+                self._take_failed(len(self._failed))
             return
-        self._free_places.append(self._places.pop(trial.trial_id))
-        self.take(trial, outcome)
-        self._take_failed((self.oracle.max_consecutive_failed_trials or math.inf) - 1)
+        self._end_now(trial, outcome)
+        if outcome.status == "COMPLETED":
+            self._take_failed((self.oracle.max_consecutive_failed_trials or math.inf) - 1)
 
     def _take_failed(self, most):
         while self._failed and most > 0:
-            trial, outcome = self._failed.popleft()
-            self._free_places.append(self._places.pop(trial.trial_id))
-            self.take(trial, outcome)
+            self._end_now(*self._failed.popleft())
             most -= 1
+
+    def _end_now(self, trial, outcome):
+        self._free_places.append(self._places.pop(trial.trial_id))
+        self.take(trial, outcome)

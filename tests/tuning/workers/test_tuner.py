@@ -40,6 +40,15 @@ class Careless(searches.Tame):
             raise keras_tuner.errors.FailedTrialError("five is not liked")
 
 
+class Choosy(searches.Tame):
+    """Raises for all but the default values."""
+
+    def build(self, hp):
+        if hp.Float("learning_rate", 0.01, 0.1, sampling="log") != 0.01:
+            raise ValueError("it is not liked")
+        return super().build(hp)
+
+
 class Fatal(searches.Tame):
     """Ends the search of whoever builds four units."""
 
@@ -129,6 +138,14 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         ours, theirs = self.both(hypermodel=Careless)
         self.assert_equal_searches(ours, theirs)
         self.assertIn("five is not liked", {r.reason.split(": ")[-1] for r in ours.records.trials})
+
+    def test_a_search_whose_trials_all_crash_ends_before_it_has_tried_them_all(self):
+        oracle = RandomOracle(OBJECTIVE, max_trials=12, seed=1)
+        hypermodel = Choosy(self.folder)
+        tuner = searches.tuner_in(self.folder, WorkersTuner, oracle, hypermodel, stack_size=2)
+        with self.assertRaisesRegex(RuntimeError, "3 trials in a row crashed"):
+            searches.search(tuner)
+        self.assertLess(len(oracle.start_order), 12)
 
     def test_what_is_fatal_to_a_search_ends_it(self):
         tuner = searches.tuner_in(self.folder, hypermodel=Fatal(self.folder))
