@@ -17,6 +17,7 @@ from tuning.stacked.memory import trials_within
 from tuning.stacked.optimizers import rule_of
 from tuning.stacked.program import Program
 from tuning.stacked.schedules import LearningRates
+from tuning.stacked.sharing import Sharing
 from tuning.stacked.skeleton import Skeleton
 from tuning.stacked.template import Template, rounded
 from tuning.stacked.treatments import Treatments
@@ -92,7 +93,7 @@ class Grouping:
     def __init__(self, data, validation=None):
         self._data, self._validation = data, validation
         self._treatments, self._programs, self._widths = Treatments(), {}, {}
-        self._objections, self._families = {}, {}
+        self._objections, self._families, self._sharing = {}, {}, Sharing()
 
     def group(self, models, batch_sizes):
         """Partitions models.
@@ -138,6 +139,9 @@ class Grouping:
         rule = rule_of(model.optimizer)
         LearningRates(model.optimizer)
         self.build(model)
+        self._sharing.take(model)
+        if objection := self._sharing.objection(model):
+            raise NotStackable(objection)
         skeleton = Skeleton(model, self._treatments)
         if not model.trainable_variables:
             raise NotStackable("it has no trainable weights")
@@ -245,6 +249,8 @@ class Grouping:
         Returns:
             One sentence, or None.
         """
+        for shared in filter(None, map(self._sharing.objection, group.models)):
+            return shared  # known only since a later model was built
         first = group.skeletons[0]
         known = program, group.is_padded and first.widths != program.template.widths
         if known not in self._objections:

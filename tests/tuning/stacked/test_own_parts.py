@@ -145,6 +145,25 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(stacked.report.ways, {"stacked": 3}, str(stacked.report))
         self.assert_same(stacked, alone)
 
+    def test_a_base_that_trials_share_and_some_of_them_train_is_left_to_fit(self):
+        base = keras.Sequential([keras.Input((4,)), L.Dense(5, activation="tanh")])
+        first = base.get_weights()
+
+        def build(hp):
+            base.trainable = hp.Choice("fine_tune", [True, False])
+            base.set_weights(first)
+            model = compiled(hp, base)
+            model.jit_compile = False  # XLA has its own tests; this is quicker
+            return model
+
+        stacked, alone = (
+            self.searched(kind, build, epochs=1) for kind in (StackedTuner, OneByOneTuner)
+        )
+        self.assertLen({r.values["fine_tune"] for r in alone.records.trials}, 2)
+        self.assertEqual(stacked.report.ways, {"fit": 3}, str(stacked.report))
+        self.assertIn("shares weights with another trial", str(stacked.report))
+        self.assert_same(stacked, alone)
+
     def test_executions_begin_as_alone(self):
         stacked, alone = (
             self.searched(kind, BUILDERS["rmse"], trials=2, executions_per_trial=2)
