@@ -19,8 +19,8 @@ class _Weight:
 class Sharing:
     """Which models share weights that one of them trains.
 
-    `fit` gives the next trial what the last one has left there, trainable as it was set last;
-    models that are built before any of them is trained know nothing of either.
+    By `fit` the next trial goes on from what the last one has left there, trainable as it was set
+    last; models that are built before any of them is trained know nothing of either.
     """
 
     def __init__(self):
@@ -30,16 +30,20 @@ class Sharing:
         """Takes in a built model."""
         trained = set(map(id, model.trainable_weights))
         for variable in model.weights:
-            known = self._known.get(id(variable))
-            if known is None or known.variable() is not variable:
-                known = _Weight(weakref.ref(variable), weakref.ref(model))
-                self._known[id(variable)] = known
+            known = self._of(variable, model)
             known.is_shared |= known.model() is not model
             known.is_trained |= id(variable) in trained
 
     def objection(self, model):
         """Why a model that was taken in cannot be stacked, as far as is known by now, or None."""
-        for known in map(self._known.get, map(id, model.weights)):
-            if known and known.is_shared and known.is_trained:
-                return "it shares weights with another trial, which are trained"
+        known = [self._known.get(id(variable)) for variable in model.weights]
+        if any(weight and weight.is_shared and weight.is_trained for weight in known):
+            return "it shares weights with another trial, which are trained"
         return None
+
+    def _of(self, variable, model):
+        key = id(variable)
+        if key not in self._known:
+            while_alive = weakref.ref(variable, lambda _: self._known.pop(key, None))
+            self._known[key] = _Weight(while_alive, weakref.ref(model))
+        return self._known[key]

@@ -50,9 +50,7 @@ class StackedTuner(OneByOneTuner):
     train one after another through one compiled epoch, or by `fit`; `report` says how many, and
     why. A trial that diverges ends and harms no other.
 
-    Epoch e of every trial goes through the examples in the order `default_rng([seed, e])`. A layer
-    that `build` takes from outside, and trains, begins every trial of a stack as it was when the
-    models were built; by `fit` one trial goes on from the weights that the last one has left.
+    Epoch e of every trial goes through the examples in the order `default_rng([seed, e])`.
 
     Args:
         oracle: Which trials to run.

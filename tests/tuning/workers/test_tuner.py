@@ -139,6 +139,7 @@ class WorkersTunerTest(searches.WithWorkers, parameterized.TestCase):
         self.assert_equal_searches(ours, theirs)
         self.assertIn("five is not liked", {r.reason.split(": ")[-1] for r in ours.records.trials})
 
+    @pytest.mark.long
     def test_a_search_whose_trials_all_crash_ends_before_it_has_tried_them_all(self):
         oracle = RandomOracle(OBJECTIVE, max_trials=12, seed=1)
         hypermodel = Choosy(self.folder)
