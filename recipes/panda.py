@@ -124,8 +124,13 @@ def main(settings):
     Returns:
         A `Result`.
     """
-    settings, repeat = replayed(settings)
+    settings, repeat, fingerprint = replayed(settings)
     data = load(settings.dataset)
+    if settings.replay and data.fingerprint != fingerprint:
+        raise BadInput(
+            "replay must be the journal.jsonl of a run on the same data."
+            f" Received: {settings.replay}; {data.name} holds other data now."
+        )
     console.print("\n".join(data.description()), soft_wrap=True)
     features = data.encoded_parts()
     model = build(settings, data, features)
@@ -145,9 +150,9 @@ def main(settings):
 
 
 def replayed(settings):
-    """The settings and the entries of the journal that is to be repeated, if one is."""
+    """The settings, entries and data's fingerprint of the run to be repeated, if one is."""
     if settings.replay is None:
-        return settings, []
+        return settings, [], None
     wanted = "replay must be the journal.jsonl of a run, its settings.json beside it. Received: "
     beside = settings.replay.parent / "settings.json"
     groups = {"dataset": DataSettings, "classifier": ClassifierSettings}
@@ -158,14 +163,14 @@ def replayed(settings):
             name: group(**{f.name: known[f.name] for f in dataclasses.fields(group)})
             for name, group in groups.items()
         }
-        own = {name: known[name] for name in OWN}
+        own, fingerprint = {name: known[name] for name in OWN}, known["data_fingerprint"]
     except OSError as error:
         raise BadInput(f"{wanted}{error.filename}, {error.strerror}.") from None
     except Damaged:
         raise BadInput(f"{wanted}{settings.replay}, which is no journal.") from None
     except (ValueError, KeyError, TypeError):
         raise BadInput(f"{wanted}{beside}, which is not of a watched training.") from None
-    return dataclasses.replace(settings, **parts, **own), entries
+    return dataclasses.replace(settings, **parts, **own), entries, fingerprint
 
 
 def build(settings, data, features):

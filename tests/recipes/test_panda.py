@@ -307,6 +307,17 @@ class PandaTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(BadInput, "settings.json, which is not of a watched training"):
             panda.main(Settings(replay=self.folder / "journal.jsonl"))
 
+    def test_a_journal_is_not_repeated_on_other_data(self):
+        known = settings(self.run_directory).as_dict() | {"data_fingerprint": "of other data"}
+        (self.folder / "settings.json").write_text(json.dumps(known))
+        (self.folder / "journal.jsonl").touch()
+        with self.assertRaisesRegex(BadInput, "replay must .* same data.* digits holds other data"):
+            panda.main(
+                Settings(
+                    where=RunSettings(self.run_directory), replay=self.folder / "journal.jsonl"
+                )
+            )
+
     def test_a_file_that_is_no_journal_is_said_to_be_none_once(self):
         picture = self.folder / "figure.png"
         picture.write_bytes(b"\x89PNG\n")
