@@ -140,14 +140,17 @@ def _array_encoder(x):
 
 
 def _normalise(tensor, values):
-    """In two layers and float64, for Normalization takes no deviation below 1e-7 as it is."""
+    """In two layers and float64, for Normalization takes no deviation below 1e-7 as it is.
+
+    The constants are arrays, for Keras makes float32 of lists.
+    """
     mean, deviation = moments(values)
-    tensor = keras.layers.Rescaling(
-        1.0, offset=(-mean).tolist(), dtype="float64", name="subtract_mean"
-    )(ops.cast(tensor, "float64"))
-    tensor = keras.layers.Rescaling(
-        (1 / deviation).tolist(), dtype="float64", name="divide_by_deviation"
-    )(tensor)
+    tensor = keras.layers.Rescaling(1.0, offset=-mean, dtype="float64", name="subtract_mean")(
+        ops.cast(tensor, "float64")
+    )
+    tensor = keras.layers.Rescaling(1 / deviation, dtype="float64", name="divide_by_deviation")(
+        tensor
+    )
     return ops.clip(tensor, -LARGEST, LARGEST)
 
 

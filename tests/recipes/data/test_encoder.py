@@ -88,6 +88,15 @@ class EncoderTest(tf.test.TestCase, parameterized.TestCase):
         features = self.encode({"tiny": numbers * 1e-12, "one": numbers, "huge": numbers * 5e37})
         self.assertAllClose(features, features[:, [1, 1, 1]], atol=1e-6)
 
+    def test_numbers_far_apart_or_close_together_are_normalised_alike(self):
+        numbers = np.float32([-1, 1])
+        late = np.float32([1.7e9, 1.7e9 + 128])
+        features = self.encode({"one": numbers, "wide": numbers * 3e38, "late": late})
+        self.assertAllClose(features, features[:, [0, 0, 0]], atol=1e-6)
+
+    def test_numbers_too_small_for_tensorflow_stay_finite(self):
+        self.assertAllInRange(self.encode({"a": np.float32([1e-40, 2e-40])}), -1e4, 1e4)
+
     @parameterized.parameters(0.0, 0.1, 1e8, -3e38)
     def test_a_constant_column_becomes_0_and_stays_finite_for_other_values(self, constant):
         x = {"a": np.full(1000, constant, np.float32), "b": np.arange(1000, dtype=np.float32)}
