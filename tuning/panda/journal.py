@@ -157,7 +157,19 @@ def read(path):
     entries = []
     for number, line in enumerate(Path(path).read_bytes().split(b"\n")[:-1], 1):
         try:
-            entries.append(Entry(**json.loads(line)))
+            entries.append(_of_right_kinds(Entry(**json.loads(line))))
         except (ValueError, TypeError) as error:
             raise Damaged(f"{path} must be a journal. Received: line {number}: {error}.") from None
     return entries
+
+
+def _of_right_kinds(entry):
+    """The entry, if each field is of its kind and each knob a number."""
+    for field in dataclasses.fields(Entry):
+        value = getattr(entry, field.name)
+        if not isinstance(value, field.type):
+            raise TypeError(f"{field.name} is {json.dumps(value)}")
+    for name, value in entry.knobs.items():
+        if not isinstance(value, int | float):
+            raise TypeError(f"{name} is {json.dumps(value)}")
+    return entry

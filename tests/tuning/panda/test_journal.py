@@ -1,3 +1,5 @@
+import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +87,20 @@ class JournalTest(tf.test.TestCase, parameterized.TestCase):
         with self.path.open("a") as file:
             file.write(text)
         with self.assertRaisesRegex(ValueError, "must be a journal. Received: line 2"):
+            read(self.path)
+
+    @parameterized.parameters(
+        ({"step": "7"}, 'step is "7"'),
+        ({"step": None}, "step is null"),
+        ({"knobs": [1]}, "knobs is \\[1\\]"),
+        ({"knobs": {"learning_rate": "x"}}, 'learning_rate is "x"'),
+    )
+    def test_a_line_whose_values_are_of_another_kind_is_refused(self, values, pattern):
+        self.filled(0)
+        line = dataclasses.asdict(entry(3)) | values
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        with self.assertRaisesRegex(Damaged, f"must be a journal. Received: line 2: {pattern}"):
             read(self.path)
 
     def test_a_full_disk_leaves_the_journal_as_it_was(self):
