@@ -25,7 +25,7 @@ import numpy as np
 import layers
 from recipes.ingredients.command_line import console, run
 from recipes.ingredients.data import read_inputs
-from recipes.ingredients.errors import BadInput
+from recipes.ingredients.errors import BadInput, RunFailed
 from recipes.ingredients.run_directory import RUNS
 from tuning import files
 
@@ -152,7 +152,13 @@ def write(path, identifiers, class_names, probabilities):
     writer.writerow(["input", "class", *(f"probability of {name}" for name in class_names)])
     for identifier, row in zip(identifiers, probabilities, strict=True):
         writer.writerow([identifier, class_names[row.argmax()], *(f"{p:.9g}" for p in row)])
-    files.write_atomically(path, text.getvalue())
+    try:
+        files.write_atomically(path, text.getvalue())
+    except OSError as error:
+        raise RunFailed(
+            f"{path} could not be written: {error}. With that mended, try again, or name another"
+            " --output."
+        ) from None
 
 
 def report(model_path, class_names, probabilities, output):

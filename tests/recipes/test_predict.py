@@ -1,8 +1,10 @@
 import contextlib
 import csv
+import errno
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -12,8 +14,9 @@ from PIL import Image
 from recipes import predict, train
 from recipes.ingredients.classifier import ClassifierSettings
 from recipes.ingredients.data import DataSettings
-from recipes.ingredients.errors import BadInput
+from recipes.ingredients.errors import BadInput, RunFailed
 from recipes.ingredients.run_directory import RunSettings
+from tuning import files
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +58,14 @@ class PredictTest(tf.test.TestCase, parameterized.TestCase):
                 "bloom/month": str(random.integers(4, 8)),
                 "kind": "sun flower" if tall else "daisy",
             }
+
+    def test_a_full_disk_is_one_line_that_names_the_output(self):
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with (
+            mock.patch.object(files, "write_atomically", side_effect=full),
+            self.assertRaisesRegex(RunFailed, "^out.csv could not be written: .* another --output"),
+        ):
+            predict.write(Path("out.csv"), ["1"], ("a", "b"), np.array([[0.25, 0.75]]))
 
     def test_a_table_with_text_and_missing_values_trains_and_predicts(self):
         rows = list(self.flowers())
