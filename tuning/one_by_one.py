@@ -92,6 +92,7 @@ class OneByOneTuner(keras_tuner.Tuner):
             pruning.direction = oracle.objective.direction
         self._name, self._priorities = name, priorities or {}
         self._began, self._best, self._shapes, self._saved_state = {}, {}, None, None
+        self._execution_number = None  # of what is being trained by `fit`
         super().__init__(oracle, hypermodel, **arguments)
         folder = Path(records_in or self.project_dir)
         rows = TrialRows(folder / "tensorboard", self._search_name, constants or {})
@@ -263,9 +264,12 @@ class OneByOneTuner(keras_tuner.Tuner):
             objection=lambda epoch, score: self._objection_to(trial, number, epoch, score),
             on_epoch=lambda epoch, logs: self._note_epoch(trial, epoch, logs),
         )
-        self._execution_number = number
         callbacks += [tuner_utils.TunerCallback(self, trial), execution]
-        result = self._build_and_fit_model(trial, *args, callbacks=callbacks, **kwargs)
+        self._execution_number = number
+        try:
+            result = self._build_and_fit_model(trial, *args, callbacks=callbacks, **kwargs)
+        finally:
+            self._execution_number = None
         trial.message = execution.reason or trial.message
         best, is_better = self._best.get(trial.trial_id), self.oracle.objective.better_than
         if execution.best_weights is not None and (
@@ -289,10 +293,11 @@ class OneByOneTuner(keras_tuner.Tuner):
     def on_epoch_end(self, trial, model, epoch, logs=None):
         """Notes a point of a trial's curve that is trained by a `run_trial` of one's own."""
         super().on_epoch_end(trial, model, epoch, logs)
-        self._note_epoch(trial, epoch, as_numbers(logs or {}))
+        if not self._execution_number:  # else it is noted whatever a subclass does here
+            self._note_epoch(trial, epoch, as_numbers(logs or {}))
 
     def _note_epoch(self, trial, epoch, metrics):
-        several = self.executions_per_trial > 1
+        several = self._execution_number and self.executions_per_trial > 1
         number = {"execution": self._execution_number} if several else {}
         self.records.epoch(self._row_of(trial), epoch + 1, number | metrics)
 

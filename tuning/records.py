@@ -121,20 +121,19 @@ class Records:
             trial: Name of the trial.
             values: Value of each hyperparameter by its own name.
         """
-        self._epochs[trial] = {}
+        self._epochs[trial] = []
         if self.rows:
             self.rows.begin(trial, values)
 
     def epoch(self, trial, epoch, metrics):
-        """Notes one epoch of a trial that runs; of an epoch that is noted twice the later counts.
+        """Notes one epoch of a trial that runs.
 
         Args:
             trial: Name of the trial.
             epoch: Number of the epoch, from 1.
             metrics: `{name: number}`, and `execution` if there are several.
         """
-        row = {"trial": trial, "epoch": epoch, **metrics}
-        self._epochs.setdefault(trial, {})[metrics.get("execution"), epoch] = row
+        self._epochs.setdefault(trial, []).append({"trial": trial, "epoch": epoch, **metrics})
 
     def write_curve(self, trial):
         """Writes the curve of a trial that is about to end.
@@ -142,7 +141,7 @@ class Records:
         Args:
             trial: Name of the trial.
         """
-        self._curves.append([*self._epochs.get(trial, {}).values()])
+        self._curves.append(self._epochs.get(trial, []))
 
     def end(self, record):
         """Writes an ended trial, after its curve.
@@ -152,7 +151,7 @@ class Records:
         """
         curve = [
             {name: value for name, value in row.items() if name != "trial"}
-            for row in self._epochs.pop(record.trial, {}).values()
+            for row in self._epochs.pop(record.trial, [])
         ]
         went_on = record.trial in self._by_name
         record = self._add(record)

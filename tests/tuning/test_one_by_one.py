@@ -108,6 +108,22 @@ class OneByOneTunerTest(tf.test.TestCase):
             best = max(float(measured[epoch]) for epoch in (2, 4))
             self.assertAllClose([trial.score, float(measured[trial.best_epoch])], [best, best])
 
+    def test_a_fit_of_the_hypermodels_own_may_train_in_two_parts(self):
+        class Own(keras_tuner.HyperModel):
+            def build(self, hp):
+                return build(hp)
+
+            def fit(self, hp, model, *args, **kwargs):  # noqa: ARG002
+                histories.extend(model.fit(*args, **kwargs).history["loss"] for _ in range(2))
+                return {"val_accuracy": 0.5}
+
+        histories = []
+        where = {"directory": self.folder, "project_name": "search"}
+        oracle = RandomOracle(OBJECTIVE, max_trials=1, seed=1)
+        self.search(OneByOneTuner(oracle, Own(), **where))
+        losses = [float(row["loss"]) for row in self.rows("curves.csv")]
+        self.assertAllClose(losses, np.concatenate(histories))
+
     def test_a_fit_of_the_hypermodels_own_may_leave_the_callbacks_out(self):
         class Own(keras_tuner.HyperModel):
             def build(self, hp):

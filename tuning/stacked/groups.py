@@ -249,8 +249,9 @@ class Grouping:
         Returns:
             One sentence, or None.
         """
-        for shared in filter(None, map(self._sharing.objection, group.models)):
-            return shared  # known only since a later model was built
+        shared = next(filter(None, map(self._sharing.objection, group.models)), None)
+        if shared:  # which is known only since a later model was built
+            return shared
         first = group.skeletons[0]
         known = program, group.is_padded and first.widths != program.template.widths
         if known not in self._objections:
