@@ -4,6 +4,9 @@ The vectoriser gets rules for operations of Keras's metrics that it does not kno
 of its own that is wrong.
 """
 
+import contextlib
+import threading
+
 import tensorflow as tf
 from tensorflow.python.ops.parallel_for import pfor
 
@@ -51,7 +54,23 @@ def over_trials(function, members, kept, lifted=None, constants=()):
         stacked.set_shape([None, *result.shape])
         return stacked
 
-    return tf.nest.map_structure(of_all, results)
+    with _unlogged():
+        return tf.nest.map_structure(of_all, results)
+
+
+@contextlib.contextmanager
+def _unlogged():
+    """Keeps pages of TensorFlow's off the screen where it cannot vectorise; the error says so."""
+    thread, logger = threading.get_ident(), tf.get_logger()
+
+    def is_of_another_thread(record):
+        return record.thread != thread
+
+    logger.addFilter(is_of_another_thread)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_of_another_thread)
 
 
 def over_one_trial(function, members, kept, lifted=None, constants=()):

@@ -99,6 +99,16 @@ class VectorizerTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "No pfor vectorization defined for Unique"):
             together(lambda member: tf.unique(member[0]).y, tf.zeros((3, 2), "int32"))
 
+    def test_what_it_cannot_do_is_an_error_without_pages_of_tensorflows(self):
+        members = tf.zeros((3, 2, 5, 5, 1)), tf.zeros((3, 2, 2, 1, 1))
+        with (
+            self.assertNoLogs(tf.get_logger(), "ERROR"),
+            self.assertRaisesRegex(ValueError, "Conv2D"),
+        ):
+            together(lambda own: tf.nn.conv2d(*own, 1, "SAME"), *members)
+        with self.assertLogs(tf.get_logger(), "ERROR"):
+            tf.get_logger().error("What others have to say comes through afterwards.")
+
 
 if __name__ == "__main__":
     tf.test.main()
