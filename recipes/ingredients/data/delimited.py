@@ -4,12 +4,14 @@ import codecs
 import csv
 import dataclasses
 import io
+import re
 from collections import Counter
 from pathlib import Path
 
 from recipes.ingredients.errors import BadInput, listed, quoted
 
 SEPARATORS = (",", ";", "\t", "|")
+DECLARATION = re.compile(r'("?)sep=([^"\r\n])\1(?=[\r\n])', re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,17 +36,19 @@ class Table:
 def read_table(path: Path) -> Table:
     """Reads a CSV file whose first line names its columns.
 
-    The separator (comma, semicolon, tab or |) is the one that divides the header line; where each
-    of the header's separators is followed by a space, spaces after separators are no part of the
-    cells. Quoting is that of `csv` in its strict form. Blank lines are
-    skipped; a line of separators alone is a row without values.
+    The separator (comma, semicolon, tab or |) is the one that divides the header line, or that a
+    line such as `sep=;` above the header declares to Excel; where each of the header's separators
+    is followed by a space, spaces after separators are no part of the cells. Quoting is that of
+    `csv` in its strict form. Blank lines are skipped; a line of separators alone is a row without
+    values.
 
     Raises:
         BadInput: for a file that is missing, empty, not text in UTF-8, without rows, ragged, or
             with the same column name twice.
     """
-    text = _read_text(path)
-    separator, padded = _style(text)
+    text, declared = _undeclared(_read_text(path))
+    separator = declared or _separator(text)
+    padded = _is_padded(text, separator)
     names, rows, lines = None, [], []
     for line, cells in _records(path, text, separator, padded):
         if not "".join(cells).strip() and len(cells) < (2 if names is None else len(names)):
@@ -85,18 +89,29 @@ def _read_text(path):
     return text
 
 
-def _style(text):
-    """The separator, and whether a space follows each one in the header."""
+def _undeclared(text):
+    """The text with a blank line for its declaration of a separator, and that separator, if any."""
+    declaration = DECLARATION.match(text)
+    if declaration is None:
+        return text, None
+    return text[declaration.end() :], declaration[2]
+
+
+def _separator(text):
+    """The separator that divides the header line, and the first row likewise."""
 
     def rank(separator):
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         first = _next_record(reader)
         return len(first) > 1, len(first) == len(_next_record(reader)), len(first)
 
-    separator = max(SEPARATORS, key=rank)  # of equals, the first
+    return max(SEPARATORS, key=rank)  # of equals, the first
+
+
+def _is_padded(text, separator):
+    """Whether a space follows each separator in the header."""
     header = _next_record(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    padded = len(header) > 1 and all(cell.startswith(" ") for cell in header[1:])
-    return separator, padded
+    return len(header) > 1 and all(cell.startswith(" ") for cell in header[1:])
 
 
 def _next_record(reader):

@@ -69,6 +69,13 @@ class TableTest(tf.test.TestCase, parameterized.TestCase):
         source = self.read("a,b,class\n1,2,x\n3,4,y\n".replace(",", separator))
         self.assertAllEqual(source.examples.x["b"], [2, 4])
 
+    @parameterized.parameters("sep=;\n", "SEP=;\r\n", '"sep=;"\n')
+    def test_a_first_line_may_tell_excel_the_separator(self, declaration):
+        table = read_table(self.path(f"{declaration}size,mm;class\n1,5;x\n3;y\n"))
+        self.assertEqual(table.columns, {"size,mm": ["1,5", "3"], "class": ["x", "y"]})
+        self.assertEqual(table.lines, [3, 4])
+        self.assertTrue(table.decimal_comma)
+
     def test_separators_within_quotes_do_not_count(self):
         source = self.read('"a;b;c;d",e,class\n1,2,x\n3,4,y\n')
         self.assertEqual(list(source.examples.x), ["a;b;c;d", "e"])
