@@ -11,6 +11,11 @@ from rich.console import Console
 from recipes.ingredients.errors import BadInput, RunFailed
 
 WIDTH_OF_A_FILE = 120
+NO_NUMBER = {
+    "invalid literal for int() with base 10": "a whole number",
+    "could not convert string to float": "a number",
+}
+"""What Python says of text that is none, and what it should be."""
 console = Console(
     highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE
 )
@@ -78,7 +83,15 @@ def _one_line(complaint):
     similar = re.findall(r"(--[\w-]+)", " ".join(s for s in sections if s.startswith("Perhaps")))
     message = re.sub(r"^Error parsing (?!-)[^:]*: ", "", sections[0] if rows else complaint)
     message += f" Perhaps you meant {' or '.join(dict.fromkeys(similar))}." if similar else ""
-    return " ".join(message.split()) + " See --help."
+    return _plain(" ".join(message.split())) + " See --help."
+
+
+def _plain(message):
+    """The message; where a number was expected, in words that are not Python's."""
+    for complaint, kind in NO_NUMBER.items():
+        pattern = rf"Error parsing (\S+): .*{re.escape(complaint)}: (.*)"
+        message = re.sub(pattern, rf"\1 must be {kind}. Received: \2.", message)
+    return message
 
 
 def _leave(code, error):

@@ -25,6 +25,10 @@ class Settings:
     inner: Inner = Inner()
     learning_rate: float = 0.1
     """Rate."""
+    epochs: int = 1
+    """Passes."""
+    patience: int | None = None
+    """Epochs."""
 
     def __post_init__(self):
         if self.learning_rate <= 0:
@@ -63,7 +67,9 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters(
         (["--learnin-rate", "3"], r"--learnin-rate.*--learning-rate"),
-        (["--learning-rate", "x"], r"--learning-rate.*'x'"),
+        (["--learning-rate", "x"], r"--learning-rate must be a number. Received: 'x'. See --help."),
+        (["--epochs", "1.5"], r"--epochs must be a whole number. Received: '1.5'. See --help."),
+        (["--patience", "x y"], r"--patience must be a whole number. Received: 'x y'. See --help."),
         (["--learning-rate"], r"--learning-rate"),
         (["--learning-rate", "-1"], r"learning_rate must be above 0"),
         (["--choice", "three"], r"three.*--choice.*one.*two"),
