@@ -8,7 +8,7 @@ import sys
 import tyro
 from rich.console import Console
 
-from recipes.ingredients.errors import BadInput, RunFailed
+from recipes.ingredients.errors import BadInput, RunFailed, readable
 
 WIDTH_OF_A_FILE = 120
 NO_NUMBER = {
@@ -58,6 +58,7 @@ def parse(settings_type, arguments):
     Raises:
         BadInput: A flag is unknown, or its value cannot be read.
     """
+    _refuse_other_bytes(arguments)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -68,6 +69,16 @@ def parse(settings_type, arguments):
         if leaving.code == 0:  # --help
             raise
         raise BadInput(_one_line(complaint.getvalue())) from None
+
+
+def _refuse_other_bytes(arguments):
+    """Refuses names of files that are no text, for what a run writes is text."""
+    for argument in arguments:
+        if argument != readable(argument):
+            raise BadInput(
+                "names of files and folders must be text in UTF-8."
+                f" Received: {readable(argument)}. Rename it."
+            )
 
 
 def _program():

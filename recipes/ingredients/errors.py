@@ -31,6 +31,11 @@ def listed(names, most: int = 20) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
+def readable(name: str) -> str:
+    """A file's name as text; a byte of it that is no UTF-8 becomes its number, escaped."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def did_you_mean(name: str, names) -> str:
     """A sentence that proposes the names most like `name`; empty if there is none."""
     names = {str(candidate).lower(): str(candidate) for candidate in names}

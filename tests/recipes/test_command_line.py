@@ -74,6 +74,7 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
         (["--learning-rate", "-1"], r"learning_rate must be above 0"),
         (["--choice", "three"], r"three.*--choice.*one.*two"),
         (["stray"], r"stray"),
+        (["--name", "h\udcfcnd"], r"UTF-8. Received: h\\xfcnd. Rename it."),
     )
     def test_a_wrong_command_line_is_answered_in_one_line(self, arguments, pattern):
         with mock.patch("sys.stderr") as stderr:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from recipes.ingredients.data.source import Examples, Source, name_classes
-from recipes.ingredients.errors import BadInput, quoted
+from recipes.ingredients.errors import BadInput, quoted, readable
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
@@ -32,7 +32,7 @@ def read_folder(folder: Path, image_size: int) -> Source:
         images = [path for path in _visible(subfolder) if _is_image(path)]
         other.extend(path for path in _visible(subfolder) if not _is_image(path))
         paths.extend(images)
-        labels.extend([subfolder.name] * len(images))
+        labels.extend([readable(subfolder.name)] * len(images))
     if not paths:
         received = "no images in any subfolder"
         if any(_is_image(path) for path in loose):
@@ -44,16 +44,17 @@ def read_folder(folder: Path, image_size: int) -> Source:
     numbers, class_names = name_classes(labels, f"the subfolders of {folder}")
     notes = [
         f"subfolder {quoted(name)} has no images and is left out"
-        for name in (path.name for path in subfolders)
+        for name in (readable(path.name) for path in subfolders)
         if name not in class_names
     ]
     if other:
-        first = other[0].relative_to(folder)
+        first = readable(str(other[0].relative_to(folder)))
         notes.append(f"{len(other)} other files and folders are left out, the first is {first}")
     x = read_images(paths, image_size, image_size, channels=3)
     if (x == x[..., :1]).all():
         x = x[..., :1]
-    return Source(folder.resolve().name, Examples(x, numbers), class_names, notes=tuple(notes))
+    name = readable(folder.resolve().name)
+    return Source(name, Examples(x, numbers), class_names, notes=tuple(notes))
 
 
 def find_images(folder: Path) -> list[Path]:

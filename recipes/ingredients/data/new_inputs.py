@@ -13,7 +13,7 @@ from recipes.ingredients.data.images import find_images, read_images
 from recipes.ingredients.data.kinds import kind_of
 from recipes.ingredients.data.shipped import read_named
 from recipes.ingredients.data.tables import numbers_of, text_of
-from recipes.ingredients.errors import BadInput, did_you_mean, listed, quoted
+from recipes.ingredients.errors import BadInput, did_you_mean, listed, quoted, readable
 
 Inputs = np.ndarray | dict[str, np.ndarray]
 
@@ -129,7 +129,7 @@ def _images(folder, shape, dtype):
         )
     paths = find_images(folder)
     x = read_images(paths, *shape[:2], channels=shape[2] if len(shape) == 3 else 1)
-    return x.reshape(-1, *shape), [path.relative_to(folder).as_posix() for path in paths]
+    return x.reshape(-1, *shape), [readable(path.relative_to(folder).as_posix()) for path in paths]
 
 
 def _fitting(x, shape, dtype, where):

@@ -61,6 +61,16 @@ class ImagesTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn("2 other files and folders", source.notes[1])
         self.assertIn(str(Path("a") / "notes.txt"), source.notes[1])
 
+    def test_names_that_are_no_utf_8_become_text(self):
+        root = Path(write_images(self.folder, {"a": 1, "b": 1, "c": 0}))
+        for name in ("b", "c"):
+            (root / name).rename(root / f"{name}\udcfc")
+        (root / "a" / "\udce9.txt").write_bytes(b"1")
+        source = read_folder(root, 4)
+        self.assertEqual(source.class_names, ("a", r"b\xfc"))
+        self.assertIn(r'"c\\xfc"', source.notes[0])
+        self.assertIn(r"a/\xe9.txt", source.notes[1])
+
     def test_images_are_turned_upright(self):
         pixels = np.zeros((4, 4, 3), np.uint8)
         pixels[0] = 255  # the top, which "rotate by 180 degrees" makes the bottom

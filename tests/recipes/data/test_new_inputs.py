@@ -75,6 +75,12 @@ class NewInputsTest(tf.test.TestCase, parameterized.TestCase):
         inputs, _ = read_inputs(Path(path), model)
         self.assertAllEqual(inputs, np.arange(1, 9, dtype=np.float32).reshape(2, 2, 2))
 
+    def test_an_image_whose_name_is_no_utf_8_is_called_by_text(self):
+        root = write_images(self.folder, {"a": 9, "b": 9})
+        model = joined_model(data=root, image_size=4)
+        (Path(root) / "b" / "8.png").rename(Path(root) / "b" / "caf\udce9.png")
+        self.assertEqual(read_inputs(root, model)[1][-1], r"b/caf\xe9.png")
+
     def test_a_shipped_set_of_images_gives_all_its_rows(self):
         inputs, identifiers = read_inputs("digits", joined_model(data="digits"))
         self.assertEqual(inputs.shape, (1797, 8, 8))
