@@ -25,7 +25,8 @@ def read_npz(path: Path) -> Source:
         BadInput: if the file or its arrays cannot be learned from. Pickled objects are never
             loaded.
     """
-    arrays = read_arrays(path, ("x", "y"), ("x_test", "y_test"))
+    arrays, others = read_arrays(path, ("x", "y"), ("x_test", "y_test"))
+    notes = (f"arrays of other names are left out: {listed(others)}",) if others else ()
     if ("x_test" in arrays) != ("y_test" in arrays):
         found = "x_test" if "x_test" in arrays else "y_test"
         raise BadInput(
@@ -36,7 +37,7 @@ def read_npz(path: Path) -> Source:
         refuse_measured(names, f"y of {path}")
     labels, class_names = name_classes(names, f"y of {path}")
     if "x_test" not in arrays:
-        return Source(path.name, Examples(examples_x, labels), class_names)
+        return Source(path.name, Examples(examples_x, labels), class_names, notes=notes)
     test_x, names = _pair(path, arrays, "x_test", "y_test")
     if test_x.shape[1:] != examples_x.shape[1:]:
         raise BadInput(
@@ -56,11 +57,14 @@ def read_npz(path: Path) -> Source:
         Examples(examples_x.astype(both, copy=False), labels),
         class_names,
         test=Examples(test_x.astype(both, copy=False), test_labels),
+        notes=notes,
     )
 
 
-def read_arrays(path: Path, needed: tuple, optional: tuple = ()) -> dict[str, np.ndarray]:
-    """The arrays of these names in a .npz file.
+def read_arrays(
+    path: Path, needed: tuple, optional: tuple = ()
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays of these names in a .npz file, and the names of its others.
 
     Raises:
         BadInput: if the file cannot be read, lacks a needed array, or holds pickled objects.
@@ -120,7 +124,8 @@ def _named_arrays(path, file, needed, optional):
                 f"{path} must hold an array {quoted(name)}. Received: {listed(sorted(names))}."
                 f"{did_you_mean(name, names)}"
             )
-    return {name: _read(path, archive, name) for name in (*needed, *optional) if name in names}
+    wanted = [name for name in (*needed, *optional) if name in names]
+    return {name: _read(path, archive, name) for name in wanted}, sorted(names - set(wanted))
 
 
 def _read(path, archive, name):

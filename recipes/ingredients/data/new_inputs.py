@@ -49,7 +49,7 @@ def read_inputs(data: str | Path, model: keras.Model) -> tuple[Inputs, list[str]
     if kind == "csv":
         x, where = _array_from_table(path, shape), str(path)
     elif kind == "npz":
-        x, where = read_arrays(path, ("x",))["x"], f"x of {path}"
+        x, where = read_arrays(path, ("x",))[0]["x"], f"x of {path}"
     else:
         x, where = _every_row(str(data)), str(data)
     return _numbered(_fitting(x, shape, dtype, where))

@@ -28,6 +28,13 @@ class ArraysTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(source.examples.x.dtype, expected)
         self.assertAllEqual(source.examples.x, x.astype(expected))
 
+    def test_arrays_of_other_names_are_noted(self):
+        x, other = np.eye(4), {"X_test": np.eye(4), "Y_test": Y}
+        self.assertIn('left out: "X_test", "Y_test"', self.read(x=x, y=Y, **other).notes[0])
+        source = self.read(x=x, y=Y, x_test=x, y_test=Y, more=Y)
+        self.assertIn('left out: "more"', source.notes[0])
+        self.assertEqual(self.read(x=x, y=Y).notes, ())
+
     @parameterized.parameters(
         ((4,), (1,)), ((4, 3), (3,)), ((4, 5, 6), (5, 6)), ((4, 5, 6, 3), (5, 6, 3))
     )
