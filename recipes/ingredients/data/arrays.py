@@ -187,4 +187,16 @@ def _label_names(y, where):
         raise BadInput(
             f"{where} must name a class for every example. Received: {missing} empty or NaN."
         )
+    for name in set(names):
+        if not _is_unicode(name):
+            raise BadInput(f"{where} must hold text in Unicode. Received: {name!a}.")
     return names
+
+
+def _is_unicode(text):
+    """Whether all of it are characters, none the half of one, as in names that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -76,6 +76,7 @@ ARRAYS = (
     ("empty text in y", {"x": X, "y": np.where(Y, "a", "")}, "y of .*10 empty"),
     ("NaN as text in y", {"x": X, "y": np.where(Y, "a", "nan")}, "y of .*10 empty or NaN"),
     ("bytes in y that are no text", {"x": X, "y": np.where(Y, b"\xff", b"a")}, "y of .*UTF-8"),
+    ("halves of characters in y", {"x": X, "y": np.where(Y, "a", "\ud800")}, r"y of .*\\ud800"),
     ("one class", {"x": X, "y": Y * 0}, 'only "0"'),
     ("x_test alone", {"x": X, "y": Y, "x_test": X}, "x_test alone"),
     ("y_test alone", {"x": X, "y": Y, "y_test": Y}, "y_test alone"),
