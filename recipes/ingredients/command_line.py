@@ -93,6 +93,7 @@ def _one_line(complaint):
     sections = [section.strip() for section in re.split("─{5,}", " ".join(rows))]
     similar = re.findall(r"(--[\w-]+)", " ".join(s for s in sections if s.startswith("Perhaps")))
     message = re.sub(r"^Error parsing (?!-)[^:]*: ", "", sections[0] if rows else complaint)
+    message = f"{message.rstrip('.')}."
     message += f" Perhaps you meant {' or '.join(dict.fromkeys(similar))}." if similar else ""
     return _plain(" ".join(message.split())) + " See --help."
 
@@ -100,7 +101,7 @@ def _one_line(complaint):
 def _plain(message):
     """The message; where a number was expected, in words that are not Python's."""
     for complaint, kind in NO_NUMBER.items():
-        pattern = rf"Error parsing (\S+): .*{re.escape(complaint)}: (.*)"
+        pattern = rf"Error parsing (\S+): .*{re.escape(complaint)}: (.*)\."
         message = re.sub(pattern, rf"\1 must be {kind}. Received: \2.", message)
     return message
 

@@ -66,14 +66,14 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
             self.run_recipe([], ZeroDivisionError())
 
     @parameterized.parameters(
-        (["--learnin-rate", "3"], r"--learnin-rate.*--learning-rate"),
+        (["--learnin-rate", "3"], r"--learnin-rate, 3\. Perhaps you meant --learning-rate\."),
         (["--learning-rate", "x"], r"--learning-rate must be a number. Received: 'x'. See --help."),
         (["--epochs", "1.5"], r"--epochs must be a whole number. Received: '1.5'. See --help."),
         (["--patience", "x y"], r"--patience must be a whole number. Received: 'x y'. See --help."),
         (["--learning-rate"], r"--learning-rate"),
         (["--learning-rate", "-1"], r"learning_rate must be above 0"),
         (["--choice", "three"], r"three.*--choice.*one.*two"),
-        (["stray"], r"stray"),
+        (["stray"], r"Unrecognized options: stray\. See --help\."),
         (["--name", "h\udcfcnd"], r"UTF-8. Received: h\\xfcnd. Rename it."),
     )
     def test_a_wrong_command_line_is_answered_in_one_line(self, arguments, pattern):
