@@ -5,6 +5,7 @@ import io
 import re
 import sys
 
+import tensorflow as tf
 import tyro
 from rich.console import Console
 
@@ -40,6 +41,8 @@ def run(main, settings_type, arguments=None):
         _leave(2, error)
     except (RunFailed, OSError) as error:
         _leave(1, error)
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        _leave(1, "there is too little memory. Fewer units, or smaller batches, may fit into it.")
     except KeyboardInterrupt as interrupt:
         console.print(f"\n{interrupt}", soft_wrap=True)
         sys.exit(130)

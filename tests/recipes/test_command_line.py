@@ -61,6 +61,15 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
     def test_exceptions_become_exit_codes(self, raised, code):
         self.assertEqual(self.run_recipe([], raised), code)
 
+    @parameterized.parameters(
+        MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    )
+    def test_too_little_memory_is_one_line(self, raised):
+        with mock.patch("sys.stderr") as stderr:
+            self.assertEqual(self.run_recipe([], raised), 1)
+        written = "".join(call.args[0] for call in stderr.write.call_args_list)
+        self.assertRegex(written, "^error: there is too little memory.*smaller batches.*\n$")
+
     def test_a_defect_keeps_its_traceback(self):
         with self.assertRaises(ZeroDivisionError):
             self.run_recipe([], ZeroDivisionError())
