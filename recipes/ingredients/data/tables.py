@@ -46,7 +46,8 @@ def read_csv(path: Path, target: str | None) -> Source:
             notes.extend(note)
     if not x:
         raise BadInput(
-            f"{path} must have input columns beside the target {quoted(target)}. Received: none."
+            f"{path} must have input columns beside the target {quoted(target)}, with a comma, "
+            "semicolon, tab or | between columns. Received: none."
         )
     return Source(path.name, Examples(x, labels), class_names, notes=tuple(notes))
 

@@ -32,6 +32,7 @@ TABLES = (
     ("too large a number", f"size,class\n1e39,a\n{ROWS}", '"size".*"1e39" on line 2'),
     ("no values in a column", "size,b,class\n" + "?,1,x\nNA,2,y\n" * 9, '"size".*18 missing'),
     ("no input columns", "class\na\nb\n", '"class"'),
+    ("spaces between columns", "a b class\n1 2 x\n3 4 y\n", "comma, semicolon, tab or . between"),
     ("an empty class", f"a,class\n{ROWS}3, \n4,\n", "2 empty or NaN, the first on line 22"),
     ("NaN as a class", f"a,class\n{ROWS}3,NaN\n4,nan\n5,nan\n", "3 empty or NaN, .* line 22"),
     ("a continuous target", "a,price\n1,1.5\n2,2.5\n", '"price".*continuous'),
