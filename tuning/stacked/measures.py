@@ -1,8 +1,12 @@
 """What a model measures: losses and metrics, built, and whether they add up over batches."""
 
+import functools
+
 import keras
+import numpy as np
 import tensorflow as tf
-from keras.src.backend import compute_output_spec
+from keras.src.backend import get_keras_mask
+from keras.src.losses.loss import squeeze_or_expand_to_same_rank
 from keras.src.trainers.compile_utils import CompileMetrics
 
 from tuning.stacked.description import is_of_keras
@@ -51,20 +55,22 @@ def adds_up(model, labels):
     """Whether an evaluation gives the same numbers however the examples are divided into batches.
 
     That is so where each number is a mean over examples, or made of sums over them. It is not for
-    several outputs, whose losses Keras averages over batches, nor for a root of a mean, say.
+    several outputs, whose losses Keras averages over batches, nor for what is masked, whose share
+    differs between batches, nor for a root of a mean, say.
 
     Args:
         model: Compiled, built Functional or Sequential model.
         labels: Its labels.
     """
     outputs = keras.tree.flatten(function_of(model)._outputs_struct)
-    if len(outputs) > 1 or any(map(_adds_a_loss, model._flatten_layers())):
+    if len(outputs) > 1 or get_keras_mask(outputs[0]) is not None:
+        return False
+    if any(map(_adds_a_loss, model._flatten_layers())):
         return False
     measures = keras.tree.flatten(model._compile_loss._user_loss)
     if model._compile_metrics is not None:
         measures += _within(model._compile_metrics)
-    symbols = [_symbol(array) for array in keras.tree.flatten(labels)]
-    pair = symbols[0], outputs[0]
+    pair = _made_up(keras.tree.flatten(labels)[0], outputs[0])
     return all(_is_for_each_example(measure, pair) for measure in measures if measure is not None)
 
 
@@ -94,14 +100,29 @@ def _is_for_each_example(measure, pair):
         is_mean = measure.reduction == "sum_over_batch_size"
         return is_mean and _is_for_each_example(measure.call, pair)
     if isinstance(measure, keras.metrics.MeanMetricWrapper):
-        return _is_for_each_example(measure._fn, pair)
+        function = functools.partial(measure._fn, **measure._fn_kwargs)
+        return _is_for_each_example(function, pair)
     if isinstance(measure, keras.Metric | type):
         return is_of_keras(measure if isinstance(measure, type) else type(measure))
+    half = _EXAMPLES // 2
     try:
-        values = compute_output_spec(measure, *pair)
-        return len(values.shape) > 0 and values.shape[0] is None
-    except Exception:  # whatever it has against symbols
+        values = measure(*pair)
+        is_masked = get_keras_mask(values) is not None
+        alone = measure(*(array[:half] for array in pair))
+        return not is_masked and np.allclose(values[:half], alone)
+    except Exception:  # there is no number for each, or it has something against these
         return False
+
+
+_EXAMPLES = 4
+
+
+def _made_up(labels, outputs):
+    """Labels and outputs of a few examples, as Keras hands them to losses and metrics."""
+    draw = np.random.default_rng(0)
+    labels, outputs = ([_EXAMPLES, *(n or 1 for n in each.shape[1:])] for each in (labels, outputs))
+    pair = draw.integers(0, 2, labels), draw.uniform(0.1, 0.9, outputs)
+    return squeeze_or_expand_to_same_rank(*(tf.constant(array, "float32") for array in pair))
 
 
 def _one_example(symbol):

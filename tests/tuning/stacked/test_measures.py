@@ -18,6 +18,11 @@ def distance(y_true, y_pred):
     return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
 
 
+def among_the_others(y_true, y_pred):
+    errors = keras.ops.abs(y_true - y_pred)
+    return errors - keras.ops.mean(errors, axis=0)
+
+
 class Own(keras.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         pass
@@ -61,6 +66,9 @@ class MeasuresTest(tf.test.TestCase, parameterized.TestCase):
         ({"loss": rmse},),
         ({"loss": keras.losses.MeanSquaredError(reduction="sum")},),
         ({"loss": keras.losses.Dice()},),
+        ({"loss": among_the_others},),
+        ({"loss": keras.losses.Circle()},),
+        ({"loss": keras.losses.SparseCategoricalCrossentropy(ignore_class=0)},),
         ({"metrics": [rmse]},),
         ({"metrics": [keras.metrics.MeanMetricWrapper(rmse)]},),
         ({"metrics": [Own()]},),
@@ -78,6 +86,11 @@ class MeasuresTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_a_layer_that_adds_a_loss_may_add_anything(self):
         self.assertFalse(adds_up(model_of(Adding()), self.labels))
+
+    def test_the_loss_of_masked_steps_does_not(self):
+        steps = L.Reshape((3, 1))
+        self.assertTrue(adds_up(model_of(steps), tf.zeros((8, 3, 1))))
+        self.assertFalse(adds_up(model_of(steps, L.Masking()), tf.zeros((8, 3, 1))))
 
     @parameterized.parameters(1, 3, 8)
     def test_those_that_do_are_equal_in_batches_of_any_size(self, batch_size):
