@@ -55,12 +55,30 @@ class Skeleton:
         self.settings = None
 
     def _places_that_may_not_be_padded(self):
-        fixed = {place for place, node in enumerate(self.nodes) if node.is_output}
-        for place in reversed(range(len(self.nodes))):
-            reads = self._treatments[place].reads
-            if reads == "all" or (reads != "kernel" and place in fixed):
-                fixed |= set(self.nodes[place].sources)
+        fixed, further = set(), {place for place, node in enumerate(self.nodes) if node.is_output}
+        while further:
+            fixed |= further
+            for place in reversed(range(len(self.nodes))):
+                reads = self._treatments[place].reads
+                if reads == "all" or (reads != "kernel" and place in fixed):
+                    fixed |= set(self.nodes[place].sources)
+            further = self._uneven_joins(fixed)
         return fixed
+
+    def _uneven_joins(self, fixed):
+        """Places that join channels some of which may be padded while others are never."""
+        padded, uneven = set(), set()
+        for place, (node, treatment) in enumerate(zip(self.nodes, self._treatments, strict=True)):
+            sources = set(node.inputs)
+            if treatment.reads in ("kernel", "all"):
+                is_padded = treatment.width and place not in fixed
+            else:
+                is_padded = bool(sources & padded)
+            if is_padded:
+                padded.add(place)
+                if treatment.reads == "channels" and sources - padded:
+                    uneven.add(place)
+        return uneven
 
     def _describe(self, place):
         node = self.nodes[place]

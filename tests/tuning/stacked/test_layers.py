@@ -70,6 +70,17 @@ def residual(width):
     return inputs, L.Add()([a, L.Dense(width, activation="relu")(a)])
 
 
+def around_the_inputs(width):
+    inputs, a = dense(width)
+    return inputs, L.Add()([inputs, L.Dense(6)(a)])
+
+
+def uneven_join(width):
+    inputs, a = dense(width)
+    halves = L.Flatten()(L.Reshape((2, 3))(L.Dense(6)(a)))
+    return inputs, L.ReLU()(L.Multiply()([L.BatchNormalization()(L.Dense(6)(a)), halves]))
+
+
 def convolutions(width):
     inputs = keras.Input((6, 7, 2))
     a = L.Conv2D(width, 3, padding="same", activation="relu")(inputs)
@@ -156,6 +167,8 @@ MAKERS = (
     layer_normalization,
     reshaped,
     residual,
+    around_the_inputs,
+    uneven_join,
     convolutions,
     pooled,
     along_time,
