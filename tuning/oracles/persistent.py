@@ -80,7 +80,7 @@ class Persistent:
             self._first_state = copy.deepcopy(self.get_state())
         saved = self._read_trials()
         self.trials, self._events = {}, {}
-        state = None if None in saved.values() else self._read_state()
+        state = None if None in saved.values() else self._read_state(saved)
         if state is None:
             state = copy.deepcopy(self._first_state)
             state["seed"] = next((trial["seed"] for trial in saved.values() if trial), self.seed)
@@ -100,25 +100,33 @@ class Persistent:
 
     def _read_trials(self):
         """`{trial_id: what its file holds}` in the order of ids; None for a damaged file."""
+        folders = Path(self._project_dir).glob("trial_*")
+        names = [folder.name.removeprefix("trial_") for folder in folders]
         saved = {}
-        for folder in sorted(Path(self._project_dir).glob("trial_*"), key=_number_of):
+        for name in _without_gaps([name for name in names if name.isdigit()]):
             try:
-                state = json.loads((folder / "trial.json").read_text())
-                _trial(state, has_ended=True)
+                path = Path(self._project_dir) / f"trial_{name}" / "trial.json"
+                # keras-tuner writes no number
                 without_number = {"began": len(saved) + 0.25, "seed": self.seed}
-                saved[state["trial_id"]] = without_number | state  # keras-tuner writes no number
+                state = without_number | json.loads(path.read_text())
+                saved[name] = state if _is_possible(state, name, self.objective) else None
             except (ValueError, KeyError, TypeError, AttributeError, FileNotFoundError):
-                saved[folder.name.removeprefix("trial_")] = None
+                saved[name] = None
         return saved
 
-    def _read_state(self):
-        """The saved state, or None where there is none that can be used."""
+    def _read_state(self, saved):
+        """The saved state, or None where there is none that can be used with the trials' files."""
         try:
             state = json.loads(Path(self._get_oracle_fname()).read_text())
         except (ValueError, FileNotFoundError):
             return None
-        is_whole = isinstance(state, dict) and {*self._first_state} <= {*state}
-        return state if is_whole else None
+        first = json.loads(json.dumps(self._first_state))
+        is_usable = isinstance(state, dict) and all(
+            name in state and (value is None or isinstance(state[name], type(value)))
+            for name, value in first.items()
+        )
+        is_usable = is_usable and {*state["start_order"], *state["end_order"]} <= {*saved}
+        return state if is_usable else None
 
     def _put_back(self, trial_id, saved, is_end):
         """A trial as it was when the state was written."""
@@ -166,9 +174,24 @@ def _trial(saved, has_ended):
     return trial
 
 
-def _number_of(folder):
-    digits = folder.name.removeprefix("trial_")
-    return int(digits) if digits.isdigit() else -1
+def _is_possible(saved, trial_id, objective):
+    """Whether what a trial's file holds is what this program writes of that trial."""
+    trial = _trial(saved, has_ended=True)
+    numbers = [saved["began"], saved.get("ended", 0), saved.get("seconds") or 0.0]
+    if trial.trial_id != trial_id or not all(isinstance(n, int | float) for n in numbers):
+        return False
+    if trial.status != "COMPLETED":
+        return trial.status in ("RUNNING", "INVALID", "FAILED")
+    has_score = isinstance(trial.score, int | float) and math.isfinite(trial.score)
+    has_score = has_score and isinstance(trial.best_step, int)
+    return has_score and trial.metrics.exists(objective.name)
+
+
+def _without_gaps(trial_ids):
+    """Trials' ids in the order of their numbers, with those of folders that are gone."""
+    by_number = {int(each): each for each in trial_ids}
+    width = len(min(trial_ids, key=len, default=""))
+    return [by_number.get(n, str(n).zfill(width)) for n in range(max(by_number, default=-1) + 1)]
 
 
 def _events_in_order(saved):

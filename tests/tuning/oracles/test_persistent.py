@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -32,6 +33,28 @@ DAMAGES = {
     "truncated": lambda path: path.write_bytes(path.read_bytes()[:-20]),
     "garbage": lambda path: path.write_bytes(b"\xff\x00garbage"),
     "not an object": lambda path: path.write_text("[]"),
+}
+
+
+def rewrite(**changes):
+    """Damage: valid JSON whose values cannot be."""
+
+    def damage(path):
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return damage
+
+
+IMPOSSIBLE = {
+    "another trial": {"trial_id": "0"},
+    "no score": {"score": None},
+    "text for a score": {"score": "good"},
+    "NaN for a score": {"score": float("nan")},
+    "no epoch": {"best_step": None},
+    "no metric": {"metrics": {"metrics": {}}},
+    "unknown status": {"status": "DONE"},
+    "text for a time": {"seconds": "long"},
+    "text for an event": {"began": "first"},
 }
 
 
@@ -118,6 +141,36 @@ class PersistentTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(future, len(undisturbed(name)))
         if name in ("random", "quasi_random", "grid"):  # the others were planned by its score
             self.assertEqual(future, undisturbed(name))
+
+    @parameterized.parameters(*IMPOSSIBLE)
+    def test_a_trial_whose_file_holds_what_cannot_be_is_run_again(self, what):
+        oracle = self.make("random")
+        search_on(oracle, 3)
+        trial_id = oracle.start_order[1]
+        damage = rewrite(**IMPOSSIBLE[what])
+        copy = self.reopened("random", oracle, damage, f"trial_{trial_id}/trial.json")
+        self.assertEqual(values_of(copy), values_of(oracle))
+        self.assertEqual(hand_out(copy, 1)[0][0].trial_id, trial_id)
+
+    @parameterized.product(name=NAMES, has_state=(True, False))
+    def test_a_trial_whose_folder_is_gone_is_run_again(self, name, has_state):
+        oracle = self.make(name)
+        search_on(oracle, 5)
+        oracle.save_now()
+        trial_id = oracle.start_order[1]
+        shutil.rmtree(oracle._get_trial_dir(trial_id))
+        copy = self.reopened(name, oracle, None if has_state else DAMAGES["missing"])
+        self.assertEqual(values_of(copy), values_of(oracle))
+        self.assertEqual(hand_out(copy, 1)[0][0].trial_id, trial_id)
+
+    @parameterized.parameters(
+        {"hyperparameters": 3}, {"clock": "late"}, {"start_order": ["77"], "end_order": ["77"]}
+    )
+    def test_a_state_that_holds_what_cannot_be_is_rebuilt_from_the_trials(self, **changes):
+        oracle = self.make("random")
+        search_on(oracle, 3)
+        copy = self.reopened("random", oracle, rewrite(**changes))
+        self.assertEqual(values_of(run(copy)), undisturbed("random"))
 
     @parameterized.parameters(*NAMES)
     def test_the_state_on_disk_may_be_many_events_old(self, name):
