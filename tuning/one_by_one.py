@@ -18,7 +18,7 @@ from keras_tuner.src.engine import tuner_utils
 from tuning import files, identity
 from tuning.checkpoints import BestFew, States
 from tuning.dashboard import TrialRows
-from tuning.execution import Execution, as_numbers, best_epoch
+from tuning.execution import Execution, as_numbers, best_epoch, has_diverged
 from tuning.garbage import frozen_heap
 from tuning.oracles import Persistent
 from tuning.reasons import reason_of
@@ -194,9 +194,11 @@ class OneByOneTuner(keras_tuner.Tuner):
     def _remember_curves(self):
         """Gives the pruning rule the curves of an earlier process."""
         for row in self.records.curves() if self.pruning else ():
-            name = f"{row['trial']}/{row.get('execution', 1)}"
-            score = row.get(self.oracle.objective.name, math.nan)
-            self.pruning.note(name, row["epoch"], score)
+            if not has_diverged(row):
+                name = f"{row['trial']}/{row.get('execution', 1)}"
+                is_known = self.oracle.objective.has_value(row)
+                score = self.oracle.objective.get_value(row) if is_known else math.nan
+                self.pruning.note(name, row["epoch"], score)
 
     def _last_epochs(self):
         """`{row: last epoch}` of the trials that Hyperband gave their epochs."""

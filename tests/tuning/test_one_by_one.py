@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tuning import OneByOneTuner, garbage
 from tuning.oracles import HyperbandOracle, RandomOracle
+from tuning.pruning import Pruning
 
 OBJECTIVE = keras_tuner.Objective("val_accuracy", "max")
 
@@ -227,6 +228,28 @@ class OneByOneTunerTest(tf.test.TestCase):
             [trial.values for trial in again.records.trials],
             [trial.values for trial in undisturbed.records.trials],
         )
+
+    def test_a_pruning_rule_knows_again_what_it_was_told_of_earlier_trials(self):
+        class Listening(Pruning):
+            def __init__(self):
+                super().__init__()
+                self.told = []
+
+            def note(self, *epoch):
+                self.told.append(epoch)
+
+            def objection(self, trial, epoch):  # noqa: ARG002
+                return None
+
+        objectives = [keras_tuner.Objective("val_loss", "min"), OBJECTIVE]
+        first, second = (
+            self.tuner(RandomOracle(objectives, max_trials=2, seed=1), pruning=Listening())
+            for _ in range(2)
+        )
+        self.search(first, callbacks=[DivergeAt(2)])
+        self.search(second)
+        self.assertLen(first.pruning.told, 4)  # the epochs before those that diverged
+        self.assertEqual(second.pruning.told, first.pruning.told)
 
     def test_the_heap_is_frozen_while_it_searches_so_that_collecting_is_quick(self):
         counts = []

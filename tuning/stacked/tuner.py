@@ -17,6 +17,7 @@ from keras.src.utils import naming
 from keras_tuner.src.engine.tuner import maybe_compute_model_size
 
 from tuning import files, training_state
+from tuning.execution import has_diverged
 from tuning.garbage import uncollected
 from tuning.one_by_one import DiskFault, OneByOneTuner
 from tuning.outcome import Outcome
@@ -276,6 +277,8 @@ class StackedTuner(OneByOneTuner):
             self._checkpoint.restore(member)
         if self.pruning:
             for epoch, metrics in enumerate(member.curve, member.first_epoch + 1):
+                if has_diverged(metrics):
+                    break
                 score = member.objective_of(metrics, self.oracle.objective)
                 self.pruning.note(self._name_for_pruning(member), epoch, score)
         return member
