@@ -1,5 +1,6 @@
 """Trials one after another, each by Keras's own `fit`: keras-tuner's loop, and nothing is lost."""
 
+import collections
 import contextlib
 import copy
 import json
@@ -159,7 +160,7 @@ class OneByOneTuner(keras_tuner.Tuner):
             if isinstance(self.oracle, Persistent):
                 self.oracle.reload()  # another process may have searched since this one looked
             self._take_up()
-            self.records.restore(self._last_epochs())
+            self._warn_of_lost(self.records.restore(self._last_epochs()))
             self._remember_curves()
             self.save()  # so that a kill before the first trial's end leaves one that resumes
             try:
@@ -190,6 +191,21 @@ class OneByOneTuner(keras_tuner.Tuner):
         for trial in ended:
             if Path(self._get_checkpoint_fname(trial.trial_id)).exists():
                 self._remove_checkpoints(self._best_few.offer(trial.trial_id, trial.score))
+
+    def _warn_of_lost(self, rows):
+        """Says whose epochs `curves.csv` has not, though they were written: it was damaged."""
+        written = collections.Counter()
+        for trial_id in self.oracle.end_order:
+            trial = self.oracle.trials[trial_id]
+            written[self._row_of(trial)] += getattr(trial, "epochs", None) or 0
+        lost = [row for row, epochs in written.items() if rows[row] < epochs]
+        if lost:
+            warnings.warn(
+                f"{self._trials_file.with_name('curves.csv')} was damaged: the curves of "
+                f"{len(lost)} trials that ended are lost, or parts of them. Trials: "
+                + ", ".join(lost[:10] + ["..."] * (len(lost) > 10)),
+                stacklevel=3,
+            )
 
     def _remember_curves(self):
         """Gives the pruning rule the curves of an earlier process."""
@@ -345,7 +361,7 @@ class OneByOneTuner(keras_tuner.Tuner):
         row = self._row_of(trial)
         if trial.status == "COMPLETED":
             self._keep_weights(trial)
-            self.records.write_curve(row)
+            trial.epochs = self.records.write_curve(row)
         super().on_trial_end(trial)
         self._states.remove_spent()
         ended = self.oracle.get_trial(trial.trial_id)

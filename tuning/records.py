@@ -1,5 +1,6 @@
 """What is known of each trial: one row in `trials.csv`, one row for each epoch in `curves.csv`."""
 
+import collections
 import csv
 import dataclasses
 import io
@@ -98,6 +99,9 @@ class Records:
         Args:
             last_epochs: `{trial: its last epoch}` where that is known; rows beyond belong to a
                 training that was cut short.
+
+        Returns:
+            `{trial: number of its rows in curves.csv}`.
         """
         last = dict.fromkeys(self._by_name, math.inf) | (last_epochs or {})
         written = {row.get("trial"): row for row in self._trials.rows()}
@@ -109,6 +113,7 @@ class Records:
                     self._show(record, curve)
         self._curves.replace(curves)
         self._trials.replace([trial.as_row() for trial in self.trials])
+        return collections.Counter(row["trial"] for row in curves)
 
     def curves(self):
         """Each epoch of each ended trial as `{"trial": ..., "epoch": ..., metric: number}`."""
@@ -140,8 +145,12 @@ class Records:
 
         Args:
             trial: Name of the trial.
+
+        Returns:
+            The number of its rows.
         """
         self._curves.append(self._epochs.get(trial, []))
+        return len(self._epochs.get(trial, []))
 
     def end(self, record):
         """Writes an ended trial, after its curve.

@@ -1,5 +1,6 @@
 import csv
 import gc
+import warnings
 from pathlib import Path
 from unittest import mock
 
@@ -228,6 +229,16 @@ class OneByOneTunerTest(tf.test.TestCase):
             [trial.values for trial in again.records.trials],
             [trial.values for trial in undisturbed.records.trials],
         )
+
+    def test_curves_that_damage_has_lost_are_told_and_those_that_are_there_are_not(self):
+        self.search(self.tuner())
+        path = self.folder / "search" / "curves.csv"
+        with warnings.catch_warnings(action="error", category=UserWarning):
+            self.search(self.tuner())
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with self.assertWarnsRegex(UserWarning, r"curves.csv was damaged: .* 2 trials.*: 1, 2"):
+            self.search(self.tuner())
+        self.assertNotEmpty(self.rows("curves.csv"))
 
     def test_a_pruning_rule_knows_again_what_it_was_told_of_earlier_trials(self):
         class Listening(Pruning):

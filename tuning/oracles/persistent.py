@@ -12,6 +12,8 @@ from tuning.files import write_atomically
 
 SHARE = 20
 """The state is written when more than 1 / SHARE of all events are not in it yet."""
+MORE = ("seconds", "epochs")
+"""What of a trial its file keeps beside keras-tuner's: how long it took, its rows of curves."""
 
 
 class Persistent:
@@ -48,8 +50,8 @@ class Persistent:
             return
         self._clock += 1
         events[event] = self._clock
-        more = {"seed": self.seed, "seconds": getattr(trial, "seconds", None)}
-        state = {**trial.get_state(), **events, **more}
+        more = {name: getattr(trial, name, None) for name in MORE}
+        state = {**trial.get_state(), **events, **more, "seed": self.seed}
         # not synchronised: after a power cut the trial is handed out again
         path = Path(self._get_trial_dir(trial.trial_id)) / "trial.json"
         write_atomically(path, json.dumps(state), synchronise=False)
@@ -167,7 +169,8 @@ class Persistent:
 def _trial(saved, has_ended):
     """The trial of a file: as it ended, or as it began."""
     trial = Trial.from_state(copy.deepcopy(saved))  # of a condition it makes an object in place
-    trial.seconds = saved.get("seconds")
+    for name in MORE:
+        setattr(trial, name, saved.get(name))
     if not has_ended:
         trial.status, trial.score, trial.message = "RUNNING", None, None
         trial.metrics = type(trial.metrics)()
@@ -177,7 +180,7 @@ def _trial(saved, has_ended):
 def _is_possible(saved, trial_id, objective):
     """Whether what a trial's file holds is what this program writes of that trial."""
     trial = _trial(saved, has_ended=True)
-    numbers = [saved["began"], saved.get("ended", 0), saved.get("seconds") or 0.0]
+    numbers = [saved["began"], saved.get("ended", 0), *(saved.get(name) or 0 for name in MORE)]
     if trial.trial_id != trial_id or not all(isinstance(n, int | float) for n in numbers):
         return False
     if trial.status != "COMPLETED":
