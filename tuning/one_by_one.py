@@ -160,7 +160,7 @@ class OneByOneTuner(keras_tuner.Tuner):
             if isinstance(self.oracle, Persistent):
                 self.oracle.reload()  # another process may have searched since this one looked
             self._take_up()
-            self._warn_of_lost(self.records.restore(self._last_epochs()))
+            self._warn_of_lost(self.records.restore(self._epochs_of_rows()))
             self._remember_curves()
             self.save()  # so that a kill before the first trial's end leaves one that resumes
             try:
@@ -216,11 +216,16 @@ class OneByOneTuner(keras_tuner.Tuner):
                 score = self.oracle.objective.get_value(row) if is_known else math.nan
                 self.pruning.note(name, row["epoch"], score)
 
-    def _last_epochs(self):
-        """`{row: last epoch}` of the trials that Hyperband gave their epochs."""
-        trials = [self.oracle.trials[trial_id] for trial_id in self.oracle.end_order]
-        values = [(self._row_of(t), t.hyperparameters.values.get("tuner/epochs")) for t in trials]
-        return {row: epochs for row, epochs in values if epochs is not None}
+    def _epochs_of_rows(self):
+        """`{row: set of its epochs}` of the ended trials that Hyperband gave their epochs."""
+        epochs = collections.defaultdict(set)
+        for trial_id in self.oracle.end_order:
+            trial = self.oracle.trials[trial_id]
+            values = trial.hyperparameters.values
+            if "tuner/epochs" in values:
+                first, last = values.get("tuner/initial_epoch", 0), values["tuner/epochs"]
+                epochs[self._row_of(trial)].update(range(first + 1, last + 1))
+        return epochs
 
     # A trial's life
 

@@ -4,7 +4,7 @@ import collections
 import csv
 import dataclasses
 import io
-import math
+import sys
 from pathlib import Path
 
 from tuning.files import write_atomically
@@ -90,22 +90,22 @@ class Records:
         for record in records:
             self._add(record)
 
-    def restore(self, last_epochs=None):
+    def restore(self, epochs=None):
         """Puts the files right after `take_up`: a kill may have left a line too few or half a one.
 
         A trial that has ended, or ended again, since its row in `trials.csv` was written gets its
         end in TensorBoard again.
 
         Args:
-            last_epochs: `{trial: its last epoch}` where that is known; rows beyond belong to a
-                training that was cut short.
+            epochs: `{trial: set of its epochs}` where that is known; rows of others belong to a
+                training that was cut short, or is run again.
 
         Returns:
             `{trial: number of its rows in curves.csv}`.
         """
-        last = dict.fromkeys(self._by_name, math.inf) | (last_epochs or {})
+        counting = dict.fromkeys(self._by_name, range(sys.maxsize)) | (epochs or {})
         written = {row.get("trial"): row for row in self._trials.rows()}
-        curves = [row for row in self._curves.rows() if _is_within(row, last)]
+        curves = [row for row in self._curves.rows() if _counts(row, counting)]
         if self.rows:
             for name, record in self._by_name.items():
                 if not _is_written(record, written.get(name, {})):
@@ -198,10 +198,10 @@ def _is_written(record, row):
     return all(row.get(name) == str(value) for name, value in known.items())
 
 
-def _is_within(row, last_epochs):
+def _counts(row, epochs):
     """Whether a row is of an epoch that counts; a damaged one is not."""
     try:
-        return _numbers(row)["epoch"] <= last_epochs.get(row["trial"], 0)
+        return _numbers(row)["epoch"] in epochs.get(row["trial"], ())
     except (KeyError, TypeError, ValueError):
         return False
 

@@ -84,6 +84,17 @@ class KilledTest(tf.test.TestCase, parameterized.TestCase):
         tuner_in(self.folder, "random", 1).search(verbose=0)
         self.assertEmpty([*self.folder.rglob("*.tmp")])
 
+    @parameterized.parameters(30)
+    def test_a_promoted_trial_whose_file_is_damaged_has_no_epoch_twice(self, ended):
+        searching = tuner_in(self.folder, "hyperband", ended)
+        searching.search(verbose=0)
+        trials = searching.oracle.trials.values()
+        promoted = {t.hyperparameters.values.get("tuner/trial_id") for t in trials} - {None}
+        (self.folder / f"search/trial_{min(promoted)}/trial.json").write_text("{")
+        tuner_in(self.folder, "hyperband", 30).search(verbose=0)
+        epochs = [(row["trial"], row["epoch"]) for row in rows_of(self.folder, "curves.csv")]
+        self.assertLen({*epochs}, len(epochs))
+
     def test_a_second_process_is_told_who_searches_and_the_lock_of_a_dead_one_is_free(self):
         first = self.start("random", 30, 60.0)
         while not (self.folder / "search/search.json").exists():

@@ -136,7 +136,7 @@ class RecordsTest(tf.test.TestCase, parameterized.TestCase):
             records.write_curve("0")
         again = Records(self.folder, OBJECTIVE)
         again.take_up([record("0")])
-        again.restore({"0": 2})
+        again.restore({"0": {1, 2}})
         self.assertEqual([row["epoch"] for row in self.rows("curves.csv")], ["1", "2"])
 
     def test_a_round_that_a_kill_kept_from_tensorboard_is_shown_once(self):
