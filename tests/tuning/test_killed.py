@@ -84,7 +84,7 @@ class KilledTest(tf.test.TestCase, parameterized.TestCase):
         tuner_in(self.folder, "random", 1).search(verbose=0)
         self.assertEmpty([*self.folder.rglob("*.tmp")])
 
-    @parameterized.parameters(30)
+    @parameterized.parameters(30, 14)
     def test_a_promoted_trial_whose_file_is_damaged_has_no_epoch_twice(self, ended):
         searching = tuner_in(self.folder, "hyperband", ended)
         searching.search(verbose=0)

@@ -87,6 +87,21 @@ class HyperbandOracle(Reliable, KerasTunerHyperband):
                     return not is_taken and len(later) < sizes[number + 1]
         return False
 
+    def put_in_place(self, trial):
+        """Gives a trial the place in the brackets that its values tell."""
+        values, trial_id = trial.hyperparameters.values, trial.trial_id
+        past, number = values.get("tuner/trial_id"), values.get("tuner/round")
+        for bracket in self._brackets:
+            for started in bracket["rounds"]:
+                started[:] = [each for each in started if each["id"] != trial_id]
+        for bracket in self._brackets:
+            rounds = bracket["rounds"]
+            is_its = bracket["bracket_num"] == values.get("tuner/bracket")
+            is_free = is_its and len(rounds[number]) < bracket["sizes"][number]
+            if is_free and (not number or any(each["id"] == past for each in rounds[number - 1])):
+                rounds[number].append({"past_id": past, "id": trial_id})
+                return
+
     def _places(self, bracket):
         """The number of trials that a bracket has yet to start."""
         return sum(bracket["sizes"]) - sum(len(started) for started in bracket["rounds"])

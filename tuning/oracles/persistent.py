@@ -148,8 +148,12 @@ class Persistent:
             values = self.populate_space(trial_id).get("values")
             self.trials[trial_id] = trial = self._as_begun(trial_id, saved, values)
             self.start_order.append(trial_id)
+            self.put_in_place(trial)
         self._record_values(trial)
         self._note(trial_id, saved)
+
+    def put_in_place(self, trial):
+        """Notes the trial that did begin, where another one would after a trial was damaged."""
 
     def _as_begun(self, trial_id, saved, values):
         if saved:
