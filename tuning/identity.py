@@ -150,6 +150,7 @@ def _short(value):
 def _read(folder):
     try:
         content = json.loads((folder / NAME).read_text())
-    except (FileNotFoundError, ValueError):  # none yet, or one that cannot be compared with
-        return {}
-    return content if isinstance(content, dict) else {}
+        names = [hp["name"] for hp in content.get("hyperparameters", [])]
+    except (FileNotFoundError, ValueError, AttributeError, TypeError, KeyError):
+        return {}  # none yet, or one that cannot be compared with
+    return content if all(isinstance(name, str) for name in names) else {}

@@ -259,6 +259,15 @@ class NothingLostTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaises(json.JSONDecodeError):
             keras_tuner.RandomSearch(build, OBJECTIVE, directory=self.folder, project_name="search")
 
+    @parameterized.parameters("[]", '{"hyperparameters": 3}', '{"hyperparameters": [3]}')
+    def test_a_garbage_description_of_the_search_does_no_harm(self, content):
+        self.search(self.tuner())
+        path = self.folder / "search" / "search.json"
+        whole = path.read_text()
+        path.write_text(content)
+        self.search(self.tuner())
+        self.assertEqual(path.read_text(), whole)
+
     def test_a_trial_that_is_retried_is_recorded_once(self):
         failures = []
 
