@@ -430,8 +430,17 @@ class OneByOneTuner(keras_tuner.Tuner):
         scope = keras_tuner.engine.tuner.maybe_distribute(self.distribution_strategy)
         with warnings.catch_warnings(), scope:
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-            model.load_weights(self._get_checkpoint_fname(trial.trial_id))
+            self._load_weights(model, Path(self._get_checkpoint_fname(trial.trial_id)))
         return model
+
+    def _load_weights(self, model, path):
+        try:
+            model.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"{path} does not hold the model's weights: it is damaged, or build has changed "
+                f"({reason_of(str(error))})."
+            ) from error
 
     def get_best_models(self, num_models=1):
         """The models of the best trials with the weights of their best epochs, best first.
@@ -439,7 +448,8 @@ class OneByOneTuner(keras_tuner.Tuner):
         There are fewer if fewer trials have a score.
 
         Raises:
-            ValueError: More models are asked for than keep their weights; or no trial has a score.
+            ValueError: More models are asked for than keep their weights; no trial has a score; or
+                a file of weights is damaged.
         """
         if num_models > self.checkpoints:
             raise ValueError(
@@ -448,7 +458,10 @@ class OneByOneTuner(keras_tuner.Tuner):
             )
         if not self._best_few.names:
             if any(trial.score is not None for trial in self.oracle.trials.values()):
-                raise ValueError("no weights were kept: fit was not given the callbacks.")
+                raise ValueError(
+                    "no weights were kept: fit was not given the callbacks, "
+                    "or the trials' checkpoint files were removed."
+                )
             raise ValueError(f"no trial has a score; {self._trials_file} says why.")
         best = self._best_few.names[:num_models]
         return [self.load_model(self.oracle.trials[trial_id]) for trial_id in best]

@@ -268,6 +268,16 @@ class NothingLostTest(tf.test.TestCase, parameterized.TestCase):
         self.search(self.tuner())
         self.assertEqual(path.read_text(), whole)
 
+    def test_weights_that_are_damaged_or_gone_are_named(self):
+        tuner = self.search(self.tuner(checkpoints=1))
+        (path,) = self.folder.glob("search/trial_*/checkpoint*")
+        path.write_text("garbage")
+        with self.assertRaisesRegex(ValueError, "checkpoint.weights.h5 does not hold .* damaged"):
+            tuner.get_best_models()
+        path.unlink()
+        with self.assertRaisesRegex(ValueError, "files were removed"):
+            self.tuner(checkpoints=1).get_best_models()
+
     def test_a_trial_that_is_retried_is_recorded_once(self):
         failures = []
 
