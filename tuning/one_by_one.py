@@ -69,7 +69,7 @@ class OneByOneTuner(keras_tuner.Tuner):
         **arguments: What else `keras_tuner.Tuner` takes.
 
     Raises:
-        ValueError: The folder holds a search with another space or strategy.
+        ValueError: The folder holds a search with another space, strategy or number of executions.
     """
 
     def __init__(
@@ -94,6 +94,8 @@ class OneByOneTuner(keras_tuner.Tuner):
         self._name, self._priorities = name, priorities or {}
         self._began, self._best, self._shapes, self._saved_state = {}, {}, None, None
         self._execution_number = None  # of what is being trained by `fit`
+        # keras-tuner sets it only after it has asked for the space
+        self.executions_per_trial = arguments.get("executions_per_trial", 1)
         super().__init__(oracle, hypermodel, **arguments)
         folder = Path(records_in or self.project_dir)
         rows = TrialRows(folder / "tensorboard", self._search_name, constants or {})
@@ -112,7 +114,7 @@ class OneByOneTuner(keras_tuner.Tuner):
         super()._populate_initial_space()
         self._identity = identity.of_the_search(
             self._search_name, self.seed, self.oracle, self._priorities
-        )
+        ) | {"executions_per_trial": self.executions_per_trial}
         identity.refuse_others(Path(self.project_dir), self._identity)
         if isinstance(self.oracle, Persistent) or Path(self._get_tuner_fname()).exists():
             self.oracle.reload()

@@ -178,6 +178,8 @@ class NothingLostTest(tf.test.TestCase, parameterized.TestCase):
             self.tuner(QuasiRandomOracle(OBJECTIVE, max_trials=3))
         with self.assertRaisesRegex(ValueError, "direction: min there, max now"):
             self.tuner(RandomOracle(keras_tuner.Objective("val_loss", "max"), max_trials=3))
+        with self.assertRaisesRegex(ValueError, "executions_per_trial: 1 there, 2 now"):
+            self.tuner(executions_per_trial=2)
 
         def wider(hp):
             hp.Float("learning_rate", 0.001, 0.1, sampling="log")
