@@ -100,6 +100,12 @@ class Persistent:
         for trial_id in unfinished:
             self.trials[trial_id].status = "RUNNING"
 
+    def has_ended_last(self):
+        """Whether no trial has begun since the last one ended."""
+        events = self._events.values()
+        ended = max((each.get("ended", 0) for each in events), default=0)
+        return ended > max((each.get("began", 0) for each in events), default=0)
+
     def _read_trials(self):
         """`{trial_id: what its file holds}` in the order of ids; None for a damaged file."""
         folders = Path(self._project_dir).glob("trial_*")

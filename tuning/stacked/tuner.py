@@ -20,6 +20,7 @@ from tuning import files, training_state
 from tuning.execution import has_diverged
 from tuning.garbage import uncollected
 from tuning.one_by_one import DiskFault, OneByOneTuner
+from tuning.oracles import Persistent
 from tuning.outcome import Outcome
 from tuning.seeds import set_random_seed
 from tuning.space import own_values
@@ -102,6 +103,9 @@ class StackedTuner(OneByOneTuner):
             self.oracle.verbose = fit_kwargs["verbose"]
         self.prepare(*fit_args, **fit_kwargs)
         self.on_search_begin()
+        interrupted = len(self.oracle._retry_queue)
+        if interrupted and isinstance(self.oracle, Persistent) and self.oracle.has_ended_last():
+            self.train(map(self._next_trial, range(interrupted)))  # the next ones learn from all
         while first := self._next_trial(0):
             self.train(itertools.chain([first], self._further_trials()))
         self.on_search_end()

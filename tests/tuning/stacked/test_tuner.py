@@ -528,6 +528,20 @@ class StackedTunerTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(outputs[:2], outputs[2:], rtol=1e-5)
         self.assertEmpty(list(self.folder.glob("search/stack-*")))
 
+    def test_hyperband_stopped_between_the_ends_of_a_stack_goes_on_to_the_same_trials(self):
+        def search(name, on_trial=None):
+            oracle = HyperbandOracle(OBJECTIVE, max_epochs=2, factor=2, max_trials=6, seed=0)
+            more = {"project_name": name, "stack_size": 2, "on_trial": on_trial}
+            tuner = self.search(self.tuner(oracle, **more))
+            return [trial.hyperparameters.values for trial in tuner.oracle.trials.values()]
+
+        def stop(_):
+            raise KeyboardInterrupt
+
+        with self.assertRaises(KeyboardInterrupt):
+            search("stopped", stop)
+        self.assertEqual(search("stopped"), search("undisturbed"))
+
     def test_a_damaged_checkpoint_costs_no_more_than_its_stack(self):
         (self.folder / "search").mkdir()
         (self.folder / "search/stack-0-1.pickle").write_bytes(b"garbage")
