@@ -202,7 +202,7 @@ def _counts(row, epochs):
     """Whether a row is of an epoch that counts; a damaged one is not."""
     try:
         return _numbers(row)["epoch"] in epochs.get(row["trial"], ())
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return False
 
 

@@ -99,7 +99,10 @@ class RecordsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual([row["trial"] for row in self.rows("curves.csv")], ["0", "1"])
 
     @parameterized.parameters(
-        b"\x80\xff\x00\n\xfe,1,2\n", b"trial,epoch,loss\n0,1,\xff\n", b"trial\n0,1,2\n"
+        b"\x80\xff\x00\n\xfe,1,2\n",
+        b"trial,epoch,loss\n0,1,\xff\n",
+        b"trial,epoch,loss\n0,inf,1\n",
+        b"trial\n0,1,2\n",
     )
     def test_garbage_is_left_out(self, content):
         for name in ("trials.csv", "curves.csv"):
