@@ -7,18 +7,21 @@ import tensorflow as tf
 from tuning.reasons import reason_of
 from tuning.stacked.constants import differing, traced
 from tuning.stacked.errors import NotStackable
+from tuning.stacked.one_trial import seeds_of_layers
 from tuning.stacked.place import Place
 from tuning.stacked.randomness import drawing_nothing, random_layers
 from tuning.stacked.stackable_layers import RateDropout
 from tuning.stacked.trial_state import variable_of
 
+_SEED = np.zeros(2, np.int64)
 _NAMES = "another loss", "other gradients", "other averages"
 
 
 def check_first_batch(program, models, skeletons, batch_size, data):
     """Compares loss, gradients and moving averages of the first batch with the models' own.
 
-    Random layers do as in inference, since their draws differ with the width.
+    Random layers do as in inference, since their draws differ with the width; those that draw even
+    then draw from the same seeds.
 
     Args:
         program: `Program` that would train the models.
@@ -59,7 +62,7 @@ def _in_a_stack(program, models, skeletons, batch, data):
         for value, entry in zip(state["others"], template.others, strict=True)
     ]
     state["metrics"] = program.fresh_metrics(len(places))
-    arguments = state, batch, tf.zeros(2, tf.int64)
+    arguments = state, batch, tf.constant(_SEED)
     if all(isinstance(layer, RateDropout) for layer in random_layers(template.model)):
         losses, gradients, others, *_ = program.gradients(*arguments)
     else:
@@ -100,7 +103,12 @@ def _by_its_own_model(template, model, skeleton, batch):
     x, y, *sample_weight = batch
     weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
     mapping = list(zip(model.trainable_variables, weights, strict=True))
-    scope = keras.StatelessScope(state_mapping=mapping, collect_losses=True)
+    seeds = [
+        (variable_of(skeleton, template.others[place]), seed)
+        for place, seed in seeds_of_layers(template, tf.constant(_SEED)).items()
+    ]
+    seeds = [(variable, seed) for variable, seed in seeds if variable is not None]
+    scope = keras.StatelessScope(state_mapping=mapping + seeds, collect_losses=True)
     with drawing_nothing(model), tf.GradientTape() as tape:
         tape.watch(weights)
         with scope:

@@ -135,11 +135,26 @@ class OneTrial:
 
         A seed that differs between trials could not be vectorised.
         """
-        values = list(others)
-        for place, entry in enumerate(self._template.others):
-            if entry.kind == "seed":  # each layer, and each epoch, draws something else
-                values[place] = tf.cast(seed * [65537, 1] + [place, 0], entry.dtype)
-        return values
+        own = seeds_of_layers(self._template, seed)
+        return [own.get(place, value) for place, value in enumerate(others)]
+
+
+def seeds_of_layers(template, seed):
+    """What random layers draw from instead of their own seeds.
+
+    Args:
+        template: `Template`.
+        seed: Two integers.
+
+    Returns:
+        `{place among the template's other variables: seed}`; each layer, and each epoch, draws
+        something else.
+    """
+    return {
+        place: tf.cast(seed * [65537, 1] + [place, 0], entry.dtype)
+        for place, entry in enumerate(template.others)
+        if entry.kind == "seed"
+    }
 
 
 def _each(results):

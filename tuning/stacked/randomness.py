@@ -20,8 +20,13 @@ def undisturbed_seeds():
 
 
 def random_layers(model):
-    """Layers of a model that draw."""
+    """Layers of a model, or of a layer, that draw."""
     return [layer for layer in model._flatten_layers() if layer._seed_generators]
+
+
+def draws_always(layer):
+    """Whether a layer, or one within it, draws in inference too, as a `call` without `training`."""
+    return any(not own._call_has_training_arg for own in random_layers(layer))
 
 
 @contextlib.contextmanager

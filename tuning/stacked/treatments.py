@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tuning.stacked.graph import WIDTHS, kernels_of
-from tuning.stacked.randomness import undisturbed_seeds
+from tuning.stacked.randomness import draws_always, undisturbed_seeds
 from tuning.stacked.stackable_layers import made_anew
 
 _CHANNELS = 3  # of the inputs of a layer on trial
@@ -45,6 +45,8 @@ class Treatments:
         layer = node.operation
         if isinstance(layer, keras.layers.InputLayer) or not isinstance(layer, keras.layers.Layer):
             return Treatment("all")
+        if draws_always(layer):
+            return Treatment("all")  # in another width it would draw something else
         if sum(other.operation is layer for other in graph) > 1:
             return Treatment("all")  # called twice, it would have to suit both of its inputs
         shapes = [graph[source].shape for source in node.inputs]

@@ -115,6 +115,25 @@ def with_noise(width):
     return inputs, L.AlphaDropout(0.2)(L.GaussianDropout(0.3)(L.Dense(width)(a)))
 
 
+class Sampling(L.Layer):
+    """Draws in training and in inference, as those of variational autoencoders do."""
+
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.seed_generator = keras.random.SeedGenerator(7)
+
+    def call(self, inputs):
+        mean, spread = inputs
+        draws = keras.random.normal(keras.ops.shape(mean), seed=self.seed_generator)
+        return mean + keras.ops.exp(spread) * draws
+
+
+def sampled(width, drawn=3):
+    inputs = keras.Input((6,))
+    a = L.Dense(width, activation="tanh")(inputs)
+    return inputs, Sampling()([L.Dense(drawn)(a), L.Dense(drawn)(a)])
+
+
 def augmented(width):
     inputs = keras.Input((6, 7, 2))
     a = L.RandomFlip()(inputs)
@@ -258,8 +277,8 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIsNone(outcome.objection)
         self.assertAllLess(outcome.differences, 1e-4)
 
-    @parameterized.parameters(with_noise, augmented)
-    @pytest.mark.long
+    @parameterized.parameters(sampled, with_noise, augmented)
+    @pytest.mark.long(but=1)
     def test_random_layers_are_checked_in_any_width_and_draw_as_alone_from_one_seed(self, maker):
         x, y = data_for(model_of(maker, 4))
         narrow_and_wide, data = [model_of(maker, 4), model_of(maker, 8)], Data(x, y)
@@ -278,6 +297,13 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
             for each, bound in ((model, self.assertLess), (other, self.assertGreater)):
                 fit(each, x, y, [order], eagerly=False)  # XLA draws other numbers
                 bound(relative(ours, each.get_weights(), first), 1e-4)
+
+    def test_what_draws_in_inference_too_is_stacked_with_others_of_its_width_only(self):
+        makers = [functools.partial(sampled, drawn=drawn) for drawn in (3, 3, 2)]
+        models = [model_of(maker, width) for maker, width in zip(makers, (4, 7, 4), strict=True)]
+        first, second, other = [Skeleton(model, Treatments()).key for model in models]
+        self.assertEqual(first, second)
+        self.assertNotEqual(first, other)
 
     @parameterized.parameters(
         *(keras.optimizers.Adam, keras.optimizers.RMSprop, keras.optimizers.Nadam),
