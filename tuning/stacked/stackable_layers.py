@@ -105,8 +105,9 @@ def strengths_of(layer):
 
 
 def _give_strengths(made, layer):
-    """Lets a layer that is not yet built have the penalties of another one, with variables."""
+    """Lets a layer that has not been called have the penalties of another one, with variables."""
     penalties, numbers = {}, []
+    made._tracker.unlock()  # one without weights is built from the first, and gets no more
     for name, each in strengths_of(layer):
         variable = made.add_weight(
             name=f"{name}_{each}", shape=(), initializer="zeros", trainable=False, autocast=False

@@ -237,7 +237,9 @@ class LayersTest(tf.test.TestCase, parameterized.TestCase):
                 "bias_regularizer": keras.regularizers.L1(strength),
                 "activity_regularizer": keras.regularizers.L2(3 * strength),
             }
-            return inputs, BatchNorm()(L.Dense(width, activation="tanh", **how)(inputs))
+            a = BatchNorm()(L.Dense(width, activation="tanh", **how)(inputs))
+            a = L.ReLU(activity_regularizer=keras.regularizers.L1(strength))(a)
+            return inputs, L.ActivityRegularization(l2=2 * strength)(a)
 
         def models(*strengths):
             makers = [functools.partial(penalised, strength=each) for each in strengths]
