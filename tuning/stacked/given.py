@@ -93,18 +93,20 @@ def _streams(given):
     for name in ("y", "sample_weight", "class_weight", "validation_split", "batch_size"):
         if given.get(name) is not None and given[name] is not SIGNATURE.parameters[name].default:
             raise NotStackable(f"search was given {name} beside a data set")
+    validation = given.get("validation_data")
+    return _stream(given["x"]), None if validation is None else _as_data(validation)
+
+
+def _stream(dataset):
     try:
-        validation = given.get("validation_data")
-        return Stream(given["x"]), None if validation is None else _as_data(validation)
+        return Stream(dataset)
     except ValueError as error:
-        raise NotStackable(
-            f"search was given a data set that is none of batches: {error}"
-        ) from None
+        raise NotStackable(f"search was given a data set that does not stream: {error}") from None
 
 
 def _as_data(validation):
     if isinstance(validation, tf.data.Dataset):
-        return Stream(validation)
+        return _stream(validation)
     if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
         raise NotStackable("search was given validation_data that are no arrays and no data set")
     x, y, *weights = validation

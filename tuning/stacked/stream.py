@@ -30,11 +30,12 @@ class Stream:
         if not isinstance(first, tuple) or len(first) not in (2, 3):
             raise ValueError("dataset must yield (x, y) or (x, y, sample_weight).")
         self._first, self.examples = first, 10**9
-        tensors = tf.nest.flatten(self._first)
+        tensors = [each for each in tf.nest.flatten(first) if each is not None]
+        others = [type(each).__name__ for each in tensors if not isinstance(each, tf.Tensor)]
+        if others:
+            raise ValueError(f"dataset must yield dense tensors. Received: {others[0]}.")
         self.batch_size = int(tensors[0].shape[0])
-        size = sum(
-            each.dtype.size * each.shape.num_elements() for each in tensors if each is not None
-        )
+        size = sum(each.dtype.size * each.shape.num_elements() for each in tensors)
         self._batches_at_once = max(1, (bytes_at_once or BYTES_AT_ONCE) // max(size, 1))
 
     @property

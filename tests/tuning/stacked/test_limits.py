@@ -20,6 +20,11 @@ def mlp(units):
     return model
 
 
+def sentences(change=lambda *batch: batch):
+    lengths = tf.ragged.constant([[1, 2], [3], [4, 5, 6], [7]])
+    return tf.data.Dataset.from_tensor_slices((lengths, [0, 1, 1, 0])).batch(2).map(change)
+
+
 class LimitsTest(tf.test.TestCase, parameterized.TestCase):
     def group(self, widths, batch_size=8):
         grouping = Grouping(Data(np.zeros((16, 6)), np.zeros((16, 3))))
@@ -71,6 +76,8 @@ class LimitsTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(
         (lambda: tf.data.Dataset.range(0).map(lambda i: (i, i)).batch(2), "must yield batches"),
         (lambda: tf.data.Dataset.range(4).batch(2), r"must yield \(x, y\)"),
+        (sentences, "must yield dense tensors. Received: RaggedTensor"),
+        (lambda: sentences(lambda x, y: (x.to_sparse(), y)), "dense.* Received: SparseTensor"),
     )
     def test_a_data_set_that_is_none_of_batches_is_refused(self, dataset, message):
         with self.assertRaisesRegex(ValueError, message):

@@ -416,7 +416,11 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
         tuner.search(self.x, self.x[:20])
         self.assertEqual(tuner.records.trials[0].score, 2.0)
 
-    def test_validation_data_without_labels_are_left_to_fit(self):
+    @parameterized.parameters(
+        (lambda x: (x, None), "validation_data that is no array"),
+        (lambda x: tf.data.Dataset.from_tensors((x,)), r"does not stream: .* yield \(x, y\)"),
+    )
+    def test_validation_data_without_labels_are_left_to_fit(self, validation, reason):
         class Own(keras.Sequential):
             def compute_loss(self, x, y, y_pred, *_, **__):  # noqa: ARG002
                 return keras.ops.mean((y_pred - keras.ops.sum(x, -1, keepdims=True)) ** 2)
@@ -426,9 +430,10 @@ class OwnPartsTest(tf.test.TestCase, parameterized.TestCase):
             model.compile(keras.optimizers.SGD(hp.Float("learning_rate", 1e-4, 1e-3)), "mse")
             return model
 
-        tuner = self.searched(StackedTuner, build, trials=1, validation_data=(self.x, None))
+        validation = validation(self.x)
+        tuner = self.searched(StackedTuner, build, trials=1, validation_data=validation)
         self.assertEqual([record.status for record in tuner.records.trials], ["COMPLETED"])
-        self.assertIn("search was given validation_data that is no array", str(tuner.report))
+        self.assertRegex(str(tuner.report), reason)
 
     def test_the_size_of_a_model_is_that_of_its_trainable_weights(self):
         def build(hp):
