@@ -49,7 +49,11 @@ def read_folder(folder: Path, image_size: int) -> Source:
     ]
     if other:
         first = readable(str(other[0].relative_to(folder)))
-        notes.append(f"{len(other)} other files and folders are left out, the first is {first}")
+        notes.append(
+            f"{len(other)} other files and folders are left out, the first is {first}"
+            if len(other) > 1
+            else f"{first} is no image and is left out"
+        )
     x = read_images(paths, image_size, image_size, channels=3)
     if (x == x[..., :1]).all():
         x = x[..., :1]

@@ -61,6 +61,11 @@ class ImagesTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn("2 other files and folders", source.notes[1])
         self.assertIn(str(Path("a") / "notes.txt"), source.notes[1])
 
+    def test_a_single_other_file_is_noted_as_one(self):
+        root = Path(write_images(self.folder, {"a": 1, "b": 1}))
+        (root / "notes.txt").write_bytes(b"1")
+        self.assertEqual(read_folder(root, 4).notes, ("notes.txt is no image and is left out",))
+
     def test_names_that_are_no_utf_8_become_text(self):
         root = Path(write_images(self.folder, {"a": 1, "b": 1, "c": 0}))
         for name in ("b", "c"):
