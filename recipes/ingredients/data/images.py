@@ -102,7 +102,7 @@ def _read(path, height, width, channels):
     except Exception as error:  # a broken image raises nearly anything, by format
         raise BadInput(
             f"{path} must be a readable image. "
-            f"Received: {type(error).__name__}, {str(error) or 'no more is known'}."
+            f"Received: {type(error).__name__}, {str(error).rstrip('.') or 'no more is known'}."
         ) from error
     return np.asarray(resized, np.uint8).reshape(height, width, channels)
 
