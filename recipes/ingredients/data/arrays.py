@@ -132,7 +132,8 @@ def _read(path, archive, name):
     try:
         array = archive[name]
     except Exception as error:
-        raise BadInput(f"{name} of {path} must be a numeric array. {_cause(error)}") from error
+        kind = "a numeric array" if name.startswith("x") else "an array of numbers or text"
+        raise BadInput(f"{name} of {path} must be {kind}. {_cause(error)}") from error
     if not isinstance(array, np.ndarray):
         raise BadInput(f"{name} of {path} must be an array. Received: other bytes.")
     return array
@@ -140,10 +141,7 @@ def _read(path, archive, name):
 
 def _cause(error):
     if "allow_pickle" in str(error) or "pickle" in str(error):
-        return (
-            "Received: pickled objects, which are not loaded, for they could run any program. "
-            "Save numbers or text instead."
-        )
+        return "Received: pickled objects, which are not loaded, for they could run any program."
     return f"Received: {type(error).__name__}, {str(error) or 'no more is known'}."
 
 
