@@ -40,7 +40,7 @@ def read_table(path: Path) -> Table:
     line such as `sep=;` above the header declares to Excel; where each of the header's separators
     is followed by a space, spaces after separators are no part of the cells. Quoting is that of
     `csv` in its strict form. Blank lines are skipped; a line of separators alone is a row without
-    values.
+    values. Each row may end in a separator that the header lacks.
 
     Raises:
         BadInput: for a file that is missing, empty, not text in UTF-8, without rows, ragged, or
@@ -56,17 +56,15 @@ def read_table(path: Path) -> Table:
         if names is None:
             names = _header(path, cells)
             continue
-        if len(cells) != len(names):
-            raise BadInput(
-                f"{path} must have as many values in each row as its header has names. "
-                f"Received: {len(cells)} on line {line}, {len(names)} in the header."
-            )
         rows.append(cells)
         lines.append(line)
     if names is None:
         raise BadInput(f"{path} must have a header line and rows. Received: an empty file.")
     if not rows:
         raise BadInput(f"{path} must have rows below its header line. Received: only the header.")
+    if all(len(cells) == len(names) + 1 and not cells[-1].strip() for cells in rows):
+        names.append("")
+    _refuse_ragged(path, names, rows, lines)
     columns, notes = _named_columns(path, names, [list(cells) for cells in zip(*rows, strict=True)])
     return Table(path, columns, lines, separator != ",", notes)
 
@@ -144,6 +142,16 @@ def _header(path, cells):
             f"{path} must have column names that differ. Received twice: {listed(repeated)}."
         )
     return names
+
+
+def _refuse_ragged(path, names, rows, lines):
+    """Refuses rows that are longer or shorter than the header."""
+    for line, cells in zip(lines, rows, strict=True):
+        if len(cells) != len(names):
+            raise BadInput(
+                f"{path} must have as many values in each row as its header has names. "
+                f"Received: {len(cells)} on line {line}, {len(names)} in the header."
+            )
 
 
 def _named_columns(path, names, cells_of_columns):

@@ -20,6 +20,7 @@ TABLES = (
     ("a header only", "a,class\n", "only the header"),
     ("a short row", f"a,class\n{ROWS}3\n", "1 on line 22, 2 in the header"),
     ("a long row", f"a,class\n\n1,2,3\n{ROWS}", "3 on line 3, 2 in the header"),
+    ("a row that ends in a separator", f"a,class\n{ROWS}3,a,\n", "3 on line 22, 2 in the header"),
     ("a column twice", f"a,a,class\n{ROWS}", '"a"'),
     ("two columns without a name", "a,,,class\n1,2,3,x\n", "column 3"),
     ("no names", ",\n,\n", "no names"),

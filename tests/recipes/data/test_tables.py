@@ -38,6 +38,12 @@ class TableTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(source.examples.labels, [1, 0, 0])
         self.assertEqual(source.examples.labels.dtype, np.int32)
 
+    def test_each_row_may_end_in_a_separator_that_the_header_lacks(self):
+        source = self.read("size;class\n1,5;a;\n2;b; \n\n3;a;\n")
+        self.assertEqual(list(source.examples.x), ["size"])
+        self.assertEqual(source.class_names, ("a", "b"))
+        self.assertIn("column 3 has neither a name nor values and is left out", source.notes)
+
     def test_a_target_can_be_any_column(self):
         source = self.read("class,size\nb,1\na,2\n", target="class")
         self.assertEqual(list(source.examples.x), ["size"])
