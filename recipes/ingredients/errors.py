@@ -39,7 +39,7 @@ def readable(name: str) -> str:
 def did_you_mean(name: str, names) -> str:
     """A sentence that proposes the names most like `name`; empty if there is none."""
     names = {str(candidate).lower(): str(candidate) for candidate in names}
-    close = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(name).lower(), names, n=3, cutoff=0.6)
     return f" Did you mean {' or '.join(quoted(names[match]) for match in close)}?" if close else ""
 
 

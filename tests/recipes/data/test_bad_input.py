@@ -219,3 +219,4 @@ class BadInputTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(listed("abc", most=2), '"a", "b" and 1 more')
         self.assertEqual(did_you_mean("Weigth", ["weight", "age"]), ' Did you mean "weight"?')
         self.assertEqual(did_you_mean("q", ["weight"]), "")
+        self.assertEqual(did_you_mean("nope", ["wine", "iris"]), "")
