@@ -9,7 +9,6 @@ import contextlib
 import gc
 import os
 import sys
-import tempfile
 
 
 def _without_traceback(kind, exception, trace, others=sys.excepthook):
@@ -26,6 +25,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 @contextlib.contextmanager
 def _standard_error_held_back():
     """Holds back what C++ writes to standard error; shows it if the block raises."""
+    import tempfile  # takes long enough for a Ctrl-C, which is answered from here on
+
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held, contextlib.ExitStack() as stack:
         original = os.dup(2)

@@ -1,5 +1,8 @@
 import dataclasses
+import signal
+import subprocess
 import sys
+from pathlib import Path
 from typing import Literal
 from unittest import mock
 
@@ -8,6 +11,21 @@ from absl.testing import parameterized
 
 from recipes.ingredients import command_line
 from recipes.ingredients.errors import BadInput, RunFailed
+
+ROOT = Path(__file__).parents[2]
+INTERRUPTED_IMPORT = """
+import contextlib, sys
+
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "{module}":
+            raise KeyboardInterrupt
+
+
+sys.meta_path.insert(0, Interrupting())
+import recipes
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +109,16 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
         written = "".join(call.args[0] for call in stderr.write.call_args_list)
         self.assertRegex(written, f"^error: .*{pattern}")
         self.assertEqual(written.count("\n"), 1)
+
+    @parameterized.parameters("tempfile", "keras")
+    def test_control_c_while_a_recipe_is_imported_leaves_no_traceback(self, module):
+        interrupted = subprocess.run(
+            [sys.executable, "-c", INTERRUPTED_IMPORT.format(module=module)],
+            cwd=ROOT,
+            text=True,
+            capture_output=True,
+        )
+        self.assertEqual((interrupted.returncode, interrupted.stderr), (-signal.SIGINT, ""))
 
     def test_help_is_no_error(self):
         self.assertEqual(self.run_recipe(["--help"]), 0)
