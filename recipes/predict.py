@@ -32,13 +32,13 @@ from tuning import files
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Predicts the class of each row of a CSV or npz file, or of each image of a folder."""
+    """Predicts the class of each row of a CSV or npz file, of an image, or of each of a folder."""
 
     model: Path | None = None
     """A `model.keras` that a recipe saved; the latest one of `recipes.train` if not named."""
     input: str = ""
-    """A .csv, a .npz (`x`), a folder of images, or the name of a data set that ships; what the
-    model was trained on if not named."""
+    """A .csv, a .npz (`x`), an image, a folder of images, or the name of a data set that ships;
+    what the model was trained on if not named."""
     output: Path = Path("predictions.csv")
     """CSV file to write: input, class, then one probability for each class, by its name."""
     overwrite: bool = False

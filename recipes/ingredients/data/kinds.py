@@ -7,16 +7,18 @@ from recipes.ingredients.errors import BadInput, did_you_mean, quoted
 SHIPPED = ("digits", "wine", "breast_cancer", "iris")
 DOWNLOADED = ("mnist", "fashion_mnist", "cifar10")
 NAMES = (*SHIPPED, *DOWNLOADED)
+FILES = (".csv", ".npz")
 
 
-def kind_of(data: str, setting: str = "data") -> str:
-    """Tells the kind of data: `"name"`, `"folder"`, `"csv"` or `"npz"`.
+def kind_of(data: str, setting: str = "data", suffixes: tuple = FILES) -> str:
+    """Tells the kind of data: `"name"`, `"folder"`, or a file's suffix, such as `"csv"`.
 
     A data set's name comes first; a folder that bears the same name is meant by `./name`.
 
     Args:
         data: what was given.
         setting: what a message calls it.
+        suffixes: those of the files that it may be.
 
     Raises:
         BadInput: if it is none of them, or a file that does not exist.
@@ -31,7 +33,7 @@ def kind_of(data: str, setting: str = "data") -> str:
     except (OSError, ValueError):  # a path too long for the system, or with a NUL in it
         exists = False
     suffix = path.suffix.lower()
-    if suffix in (".csv", ".npz"):
+    if suffix in suffixes:
         if not exists:
             raise BadInput(f"{quoted(data)} must be an existing file; there is no such file.")
         return suffix[1:]

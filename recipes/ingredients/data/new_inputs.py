@@ -9,8 +9,8 @@ import numpy as np
 from recipes.ingredients.data.arrays import canonical, read_arrays
 from recipes.ingredients.data.delimited import read_table
 from recipes.ingredients.data.encoder import column_name, input_name
-from recipes.ingredients.data.images import find_images, read_images
-from recipes.ingredients.data.kinds import kind_of
+from recipes.ingredients.data.images import SUFFIXES, find_images, read_images
+from recipes.ingredients.data.kinds import FILES, kind_of
 from recipes.ingredients.data.shipped import read_named
 from recipes.ingredients.data.tables import numbers_of, text_of
 from recipes.ingredients.errors import BadInput, did_you_mean, listed, quoted, readable
@@ -23,8 +23,8 @@ def read_inputs(data: str | Path, model: keras.Model) -> tuple[Inputs, list[str]
 
     Args:
         data: a .csv for a model of columns, of which it must have all and may have others; a .npz
-            with `x`, a folder of images, or a .csv with a number for each entry, for a model of
-            arrays or images; or the name of a data set.
+            with `x`, an image, a folder of images, or a .csv with a number for each entry, for a
+            model of arrays or images; or the name of a data set.
         model: made by `join_encoder`, before or after saving.
 
     Returns:
@@ -34,7 +34,7 @@ def read_inputs(data: str | Path, model: keras.Model) -> tuple[Inputs, list[str]
     Raises:
         BadInput: if the data cannot be read or do not fit the model.
     """
-    kind, path = kind_of(str(data), "input"), Path(data)
+    kind, path = kind_of(str(data), "input", (*FILES, *SUFFIXES)), Path(data)
     wanted = getattr(model, "input", None)
     if isinstance(wanted, dict):
         return _numbered(_columns(kind, str(data), wanted))
@@ -44,7 +44,7 @@ def read_inputs(data: str | Path, model: keras.Model) -> tuple[Inputs, list[str]
             f"Received: {len(wanted or ())} inputs without names."
         )
     shape, dtype = tuple(wanted.shape[1:]), keras.backend.standardize_dtype(wanted.dtype)
-    if kind == "folder":
+    if kind == "folder" or f".{kind}" in SUFFIXES:
         return _images(path, shape, dtype)
     if kind == "csv":
         x, where = _array_from_table(path, shape), str(path)
@@ -121,15 +121,17 @@ def _array_from_table(path, shape):
     return x.reshape(-1, *shape)
 
 
-def _images(folder, shape, dtype):
+def _images(path, shape, dtype):
+    is_folder = path.is_dir()
     if dtype != "uint8" or len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
         raise BadInput(
-            f"{folder} must not be a folder, for the model was not trained on image files but on "
-            f"{dtype} arrays of shape {shape}. A .npz with x of this shape would do."
+            f"{path} must not be {'a folder' if is_folder else 'an image'}, for the model was not "
+            f"trained on image files but on {dtype} arrays of shape {shape}. A .npz with x of this "
+            "shape would do."
         )
-    paths = find_images(folder)
+    folder, paths = (path, find_images(path)) if is_folder else (path.parent, [path])
     x = read_images(paths, *shape[:2], channels=shape[2] if len(shape) == 3 else 1)
-    return x.reshape(-1, *shape), [readable(path.relative_to(folder).as_posix()) for path in paths]
+    return x.reshape(-1, *shape), [readable(each.relative_to(folder).as_posix()) for each in paths]
 
 
 def _fitting(x, shape, dtype, where):

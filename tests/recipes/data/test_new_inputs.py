@@ -81,6 +81,13 @@ class NewInputsTest(tf.test.TestCase, parameterized.TestCase):
         (Path(root) / "b" / "8.png").rename(Path(root) / "b" / "caf\udce9.png")
         self.assertEqual(read_inputs(root, model)[1][-1], r"b/caf\xe9.png")
 
+    def test_a_single_image_is_taken_as_a_folder_of_it_is(self):
+        root = Path(write_images(self.folder, {"a": 9, "b": 9}))
+        model = joined_model(data=str(root), image_size=4)
+        inputs, identifiers = read_inputs(str(root / "b" / "3.png"), model)
+        self.assertEqual(identifiers, ["3.png"])
+        self.assertAllEqual(inputs, read_inputs(str(root / "b"), model)[0][3:4])
+
     def test_a_shipped_set_of_images_gives_all_its_rows(self):
         inputs, identifiers = read_inputs("digits", joined_model(data="digits"))
         self.assertEqual(inputs.shape, (1797, 8, 8))
@@ -154,6 +161,10 @@ class NewInputsTest(tf.test.TestCase, parameterized.TestCase):
             ("digits", table, "must be a .csv"),
             ("wine", table, '"weight".*"alcohol"'),
             (images, vectors, "not trained on image files"),
+            (f"{images}/a/0.png", vectors, "must not be an image, .*not trained on image files"),
+            (f"{images}/a/0.png", table, "0.png must be a .csv"),
+            (f"{images}/a/nothing.png", bytes_model, "there is no such file"),
+            (f"{'x' * 5000}.png", bytes_model, "there is no such file"),
             ("wine", vectors, "not a table"),
             (empty, bytes_model, "none"),
             ("nothing.csv", table, "no such file"),
