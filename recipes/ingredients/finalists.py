@@ -62,7 +62,8 @@ def train_finalists(trials, make_tuner, data, features, settings):
         class_weight=data.class_weights,
         verbose=0,
     )
-    again = [(trial, record) for trial, record in zip(chosen, tuner.records.trials, strict=True)]
+    records = sorted(tuner.records.trials, key=lambda each: int(each.trial))  # they end by stack
+    again = list(zip(chosen, records, strict=True))
     finalists = [
         Finalist(trial.trial, trial.values, trial.score, tuple(record.scores))
         for trial, record in again

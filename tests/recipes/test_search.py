@@ -9,6 +9,7 @@ import tempfile
 import time
 import types
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
@@ -22,7 +23,7 @@ from recipes import search
 from recipes.ingredients.command_line import console
 from recipes.ingredients.data import DataSettings
 from recipes.ingredients.errors import BadInput, RunFailed
-from recipes.ingredients.finalists import Finalist, verdict
+from recipes.ingredients.finalists import Finalist, train_finalists, verdict
 from recipes.ingredients.run_directory import RunSettings
 from recipes.ingredients.search_report import advice
 from recipes.ingredients.space import SpaceSettings, search_space
@@ -321,6 +322,21 @@ class AdviceTest(tf.test.TestCase):
                 for i, values in enumerate([{"learning_rate": 0.01}, {"learning_rate": highest}])
             ]
             self.assertIn(flag, advice(space.defaults, space, trials, importances)[-1])
+
+    def test_each_finalist_has_its_own_scores_whichever_ended_first(self):
+        best, second = ({"learning_rate": rate} for rate in (0.1, 0.2))
+        trials = [
+            TrialRecord("5", "COMPLETED", 0.8, 1, 1.0, "", second),
+            TrialRecord("3", "COMPLETED", 0.9, 1, 1.0, "", best),
+        ]
+        again = [
+            TrialRecord("1", "COMPLETED", 0.6, 1, 1.0, "", second, scores=(0.6, 0.6)),
+            TrialRecord("0", "COMPLETED", 0.7, 1, 1.0, "", best, scores=(0.7, 0.7)),
+        ]
+        tuner = mock.MagicMock(records=types.SimpleNamespace(trials=again))
+        data = mock.MagicMock()
+        finalists, _ = train_finalists(trials, lambda _: tuner, data, data, Settings(finalists=2))
+        self.assertEqual([(each.trial, each.mean) for each in finalists], [("3", 0.7), ("5", 0.6)])
 
     def test_finalists_are_told_apart_only_where_seeds_agree(self):
         def finalist(*accuracies):
