@@ -50,9 +50,10 @@ def train_finalists(trials, make_tuner, data, features, settings):
     completed = [trial for trial in trials if trial.score is not None]
     if not completed:
         raise RunFailed(f"no trial had a finite score. The last one: {trials[-1].reason}")
-    ranked = sorted(completed, key=lambda trial: -trial.score)
-    distinct = {tuple(trial.values.items()): trial for trial in reversed(ranked)}
-    chosen = sorted(distinct.values(), key=lambda trial: -trial.score)[: settings.finalists]
+    distinct = {}
+    for trial in sorted(completed, key=lambda trial: (-trial.score, int(trial.trial))):
+        distinct.setdefault(tuple(trial.values.items()), trial)
+    chosen = list(distinct.values())[: settings.finalists]
     tuner = make_tuner([trial.values for trial in chosen])
     tuner.search(
         features["train"],

@@ -338,6 +338,18 @@ class AdviceTest(tf.test.TestCase):
         finalists, _ = train_finalists(trials, lambda _: tuner, data, data, Settings(finalists=2))
         self.assertEqual([(each.trial, each.mean) for each in finalists], [("3", 0.7), ("5", 0.6)])
 
+    def test_of_equal_trials_the_first_is_a_finalist_whichever_ended_first(self):
+        trials = [
+            TrialRecord(str(i), "COMPLETED", 0.9, 1, 1.0, "", {"learning_rate": rate})
+            for i, rate in enumerate((0.1, 0.2, 0.1))
+        ]
+        tuner, data = mock.MagicMock(), mock.MagicMock()
+        tuner.records.trials = [dataclasses.replace(trials[0], scores=(0.7,))]
+        for ended in (trials, trials[::-1]):
+            one = Settings(finalists=1)
+            finalists, _ = train_finalists(ended, lambda _: tuner, data, data, one)
+            self.assertEqual([each.trial for each in finalists], ["0"])
+
     def test_finalists_are_told_apart_only_where_seeds_agree(self):
         def finalist(*accuracies):
             return Finalist("1", {}, 0.9, accuracies)
