@@ -37,9 +37,13 @@ def set_knobs(settings):
     Raises:
         BadInput: No training runs there, or a change cannot be made; nothing was changed.
     """
-    changes = dict(change_of(text) for text in settings.changes)
+    pairs = [change_of(text) for text in settings.changes]
+    changes = dict(pairs)
     if not changes:
         raise BadInput("set must be given knob=value, learning_rate=0.01 say. Received: nothing.")
+    if len(changes) < len(pairs):
+        twice = next(name for name in changes if [knob for knob, _ in pairs].count(name) > 1)
+        raise BadInput(f"set must be given one value for each knob. Received: several for {twice}.")
     path = settings.run_directory or latest_unfinished("panda")
     refuse_what_does_not_run(path)
     try:

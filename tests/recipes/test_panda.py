@@ -181,6 +181,11 @@ class PandaTest(tf.test.TestCase, parameterized.TestCase):
         texts = [e.tensor_proto.string_val[0].decode() for e in events.Tensors("journal")]
         self.assertIn(turned.sentence(), texts)
 
+    def test_a_knob_that_is_given_two_values_is_refused(self):
+        changes = ("learning_rate=0.1", "momentum=0.5", "learning_rate=0.2")
+        with self.assertRaisesRegex(BadInput, "one value for each knob.*several for learning_rate"):
+            set_knobs(SetSettings(changes, self.run_directory))
+
     @pytest.mark.long
     def test_a_run_killed_twice_ends_as_an_undisturbed_one(self):
         flags = ["--epochs", "20", "--auto", "--learning-rate", "3", "--sgd-momentum", "0.99"]
