@@ -37,8 +37,9 @@ def kind_of(data: str, setting: str = "data", suffixes: tuple = FILES) -> str:
         if not exists:
             raise BadInput(f"{quoted(data)} must be an existing file; there is no such file.")
         return suffix[1:]
-    problem = "a file that is neither .csv nor .npz" if exists else "no such data set or path"
+    problem = "a file that is none of these" if exists else "no such data set or path"
+    images = "a folder of images" if suffixes == FILES else "an image, a folder of images"
     raise BadInput(
-        f"{setting} must be one of {', '.join(NAMES)}, a folder of images, a .csv or a .npz. "
+        f"{setting} must be one of {', '.join(NAMES)}, {images}, a .csv or a .npz. "
         f"Received: {setting}={quoted(data)}, {problem}.{did_you_mean(data, NAMES)}"
     )

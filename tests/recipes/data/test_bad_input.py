@@ -135,7 +135,8 @@ class BadInputTest(tf.test.TestCase, parameterized.TestCase):
         self.assert_bad(expected, data)
 
     def test_a_file_of_another_kind_is_refused(self):
-        self.assert_bad("neither .csv nor .npz", write_text(self.folder, "a", "table.xlsx"))
+        expected = r"a folder of images, a \.csv or a \.npz\..*a file that is none of these"
+        self.assert_bad(expected, write_text(self.folder, "a", "table.xlsx"))
 
     def test_a_target_is_refused_for_data_without_columns(self):
         self.assert_bad('target="x".*"digits"', "digits", target="x")

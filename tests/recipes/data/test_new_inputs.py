@@ -169,6 +169,7 @@ class NewInputsTest(tf.test.TestCase, parameterized.TestCase):
             (empty, bytes_model, "none"),
             ("nothing.csv", table, "no such file"),
             ("nothing", table, "no such data set or path"),
+            ("table.xlsx", table, "an image, a folder of images, a .csv or a .npz"),
         ):
             with self.assertRaisesRegex(BadInput, expected):
                 read_inputs(data, model)
