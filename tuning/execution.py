@@ -49,7 +49,7 @@ class Execution(keras.callbacks.Callback):
         if has_diverged(logs):
             self.model.stop_training = True
             return
-        score = self.objective.get_value(logs) if self.objective.has_value(logs) else math.nan
+        score = score_if_known(self.objective, logs)
         is_better = self.best_weights is None or self.objective.better_than(score, self.score)
         if is_better or math.isnan(self.score):
             self.score, self.best_weights = score, self.model.get_weights()
@@ -96,6 +96,16 @@ def score_of(objective, metrics):
     return objective.get_value(metrics)
 
 
+def score_if_known(objective, metrics):
+    """The objective of an epoch; NaN where it was not measured.
+
+    Args:
+        objective: `keras_tuner.Objective`.
+        metrics: `{name: number}`.
+    """
+    return objective.get_value(metrics) if objective.has_value(metrics) else math.nan
+
+
 def no_such_objective(objective, names):
     """The exception for an objective that is none of the metrics, with the one that was meant."""
     several = getattr(objective, "name_to_direction", {objective.name: objective.direction})
@@ -126,8 +136,8 @@ def best_epoch(curve, objective):
         raise no_such_objective(objective, {name: None for metrics in curve for name in metrics})
     epochs = [dict(metrics) for metrics in curve]
     for metrics in epochs:
-        is_known = objective.has_value(metrics) and not has_diverged(metrics)
-        metrics[objective.name] = objective.get_value(metrics) if is_known else math.nan
+        is_known = not has_diverged(metrics)
+        metrics[objective.name] = score_if_known(objective, metrics) if is_known else math.nan
     finite = [i for i, m in enumerate(epochs) if math.isfinite(m[objective.name])]
     if not finite:
         return epochs[-1], len(epochs) - 1

@@ -19,7 +19,7 @@ from keras_tuner.src.engine import tuner_utils
 from tuning import files, identity
 from tuning.checkpoints import BestFew, States
 from tuning.dashboard import TrialRows
-from tuning.execution import Execution, as_numbers, best_epoch, has_diverged
+from tuning.execution import Execution, as_numbers, best_epoch, has_diverged, score_if_known
 from tuning.garbage import frozen_heap
 from tuning.oracles import Persistent
 from tuning.reasons import reason_of
@@ -214,8 +214,7 @@ class OneByOneTuner(keras_tuner.Tuner):
         for row in self.records.curves() if self.pruning else ():
             if not has_diverged(row):
                 name = f"{row['trial']}/{row.get('execution', 1)}"
-                is_known = self.oracle.objective.has_value(row)
-                score = self.oracle.objective.get_value(row) if is_known else math.nan
+                score = score_if_known(self.oracle.objective, row)
                 self.pruning.note(name, row["epoch"], score)
 
     def _epochs_of_rows(self):

@@ -80,6 +80,11 @@ class Records:
         """`TrialRecord` of each ended trial, in the order they first ended."""
         return list(self._by_name.values())
 
+    @property
+    def by_number(self):
+        """The same in the order they were handed out; a later stack of them may end first."""
+        return sorted(self.trials, key=lambda record: int(record.trial))
+
     def take_up(self, records):
         """Takes in, without writing anything, what an earlier process did.
 

@@ -52,5 +52,4 @@ def random_search(work, trials, folder):
     tuner = run(work, folder, trials=len(trials))
     if tuner.report.ways != {"stacked": len(trials)}:
         raise RuntimeError(f"all trials must be stacked. Received: {tuner.report}.")
-    records = sorted(tuner.records.trials, key=lambda record: int(record.trial))
-    return [record.score for record in records]
+    return [record.score for record in tuner.records.by_number]

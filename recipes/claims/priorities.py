@@ -85,8 +85,8 @@ def search(settings, optimizer, space, build=build_classifier):
     with tempfile.TemporaryDirectory() as folder:
         tuner = StackedTuner(oracle, build_from, directory=folder, checkpoints=0)
         tuner.search(x, labels, validation_data=validation, epochs=settings.epochs, verbose=0)
-        trials = sorted(tuner.records.trials, key=lambda each: int(each.trial))  # they end by stack
-    return [(each.values, np.nan if each.score is None else each.score) for each in trials]
+        records = tuner.records.by_number
+    return [(each.values, np.nan if each.score is None else each.score) for each in records]
 
 
 def sampling(space, trials):

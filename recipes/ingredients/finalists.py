@@ -63,8 +63,7 @@ def train_finalists(trials, make_tuner, data, features, settings):
         class_weight=data.class_weights,
         verbose=0,
     )
-    records = sorted(tuner.records.trials, key=lambda each: int(each.trial))  # they end by stack
-    again = list(zip(chosen, records, strict=True))
+    again = list(zip(chosen, tuner.records.by_number, strict=True))
     finalists = [
         Finalist(trial.trial, trial.values, trial.score, tuple(record.scores))
         for trial, record in again

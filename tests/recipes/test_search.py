@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import keras
+import keras_tuner
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,7 +29,7 @@ from recipes.ingredients.run_directory import RunSettings
 from recipes.ingredients.search_report import advice
 from recipes.ingredients.space import SpaceSettings, search_space
 from recipes.search import STRATEGIES, Settings
-from tuning import Choices, Fixed, Integers, TrialRecord
+from tuning import Choices, Fixed, Integers, Records, TrialRecord
 
 ROOT = Path(__file__).parents[2]
 
@@ -298,6 +299,13 @@ class SearchSpaceTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class AdviceTest(tf.test.TestCase):
+    def tuner_of(self, ended):
+        """Stands for a tuner whose trials have ended in this order."""
+        objective = keras_tuner.Objective("val_accuracy", "max")
+        records = Records(self.create_tempdir().full_path, objective)
+        records.take_up(ended)
+        return mock.MagicMock(records=records)
+
     def test_a_best_value_at_an_edge_is_warned_of_and_one_inside_is_not(self):
         space = search_space(SpaceSettings(tiers="1,2"), "momentum")
 
@@ -333,8 +341,7 @@ class AdviceTest(tf.test.TestCase):
             TrialRecord("1", "COMPLETED", 0.6, 1, 1.0, "", second, scores=(0.6, 0.6)),
             TrialRecord("0", "COMPLETED", 0.7, 1, 1.0, "", best, scores=(0.7, 0.7)),
         ]
-        tuner = mock.MagicMock(records=types.SimpleNamespace(trials=again))
-        data = mock.MagicMock()
+        tuner, data = self.tuner_of(again), mock.MagicMock()
         finalists, _ = train_finalists(trials, lambda _: tuner, data, data, Settings(finalists=2))
         self.assertEqual([(each.trial, each.mean) for each in finalists], [("3", 0.7), ("5", 0.6)])
 
@@ -343,8 +350,8 @@ class AdviceTest(tf.test.TestCase):
             TrialRecord(str(i), "COMPLETED", 0.9, 1, 1.0, "", {"learning_rate": rate})
             for i, rate in enumerate((0.1, 0.2, 0.1))
         ]
-        tuner, data = mock.MagicMock(), mock.MagicMock()
-        tuner.records.trials = [dataclasses.replace(trials[0], scores=(0.7,))]
+        again = [dataclasses.replace(trials[0], scores=(0.7,))]
+        tuner, data = self.tuner_of(again), mock.MagicMock()
         for ended in (trials, trials[::-1]):
             one = Settings(finalists=1)
             finalists, _ = train_finalists(ended, lambda _: tuner, data, data, one)

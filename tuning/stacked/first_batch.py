@@ -104,10 +104,10 @@ def _by_its_own_model(template, model, skeleton, batch):
     weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
     mapping = list(zip(model.trainable_variables, weights, strict=True))
     seeds = [
-        (variable_of(skeleton, template.others[place]), seed)
-        for place, seed in seeds_of_layers(template, tf.constant(_SEED)).items()
+        (variable, seed)
+        for place, seed in seeds_of_layers(template, _SEED).items()
+        if (variable := variable_of(skeleton, template.others[place])) is not None
     ]
-    seeds = [(variable, seed) for variable, seed in seeds if variable is not None]
     scope = keras.StatelessScope(state_mapping=mapping + seeds, collect_losses=True)
     with drawing_nothing(model), tf.GradientTape() as tape:
         tape.watch(weights)

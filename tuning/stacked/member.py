@@ -8,7 +8,7 @@ import keras
 import keras_tuner
 
 from tuning import weights
-from tuning.execution import as_numbers, best_epoch, has_diverged, score_of
+from tuning.execution import as_numbers, best_epoch, has_diverged, score_if_known, score_of
 from tuning.stacked.callbacks import (
     NEED_FIT,
     RATE_SETTERS,
@@ -219,9 +219,7 @@ class Member:
             keras_tuner.errors.FatalValueError: It is none of the metrics.
         """
         may_come = any(type(model) is ModelInStack for model in self._seen)
-        if may_come and not objective.has_value(metrics):
-            return math.nan
-        return score_of(objective, metrics)
+        return (score_if_known if may_come else score_of)(objective, metrics)
 
     def is_given_up(self):
         """Whether one of its callbacks wants it to end after its last epoch."""
